@@ -1,0 +1,1 @@
+"""The ``depth-completion`` command, one file per sub-command."""

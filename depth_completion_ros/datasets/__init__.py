@@ -1,0 +1,1 @@
+"""Sources of frames: each yields :class:`~depth_completion_ros.frame.Frame` objects in order."""

@@ -1,0 +1,1 @@
+"""What a completion is worth: the KITTI numbers, hold-out scoring and reports."""

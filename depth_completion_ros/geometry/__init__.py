@@ -1,0 +1,1 @@
+"""Cameras, projection and registration: everything that relates pixels and points."""

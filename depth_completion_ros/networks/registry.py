@@ -1,0 +1,111 @@
+"""The one list of completion models: a model is added by writing one file and registering it.
+
+A file in this package that defines a model calls :func:`register` on its builder and is named in ``_FILES``; it
+is imported when the model is first asked for, so that listing the models stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+from torch import Tensor, nn
+
+# Model name -> file of this package that registers it.
+_FILES = {"classical": "classical"}
+
+
+@dataclass
+class NetworkOutput:
+    """What every network answers; its training losses may read more from a subclass.
+
+    Attributes:
+        depth: (N, 1, H, W) float32 metres.
+        confidence: (N, 1, H, W) in [0, 1], the network's own; None for a network that has none.
+    """
+
+    depth: Tensor
+    confidence: Tensor | None = None
+
+
+class CompletionNetwork(nn.Module):
+    """The interface of every model: ``network(image, sparse_depth, initial_depth=None) -> NetworkOutput``.
+
+    ``image`` is (N, 3, H, W) float32, RGB normalised by ``image_mean`` and ``image_std`` of the 0..1 range, or None
+    for a model that ``uses_image`` says needs none; ``sparse_depth`` is (N, 1, H, W) float32 metres, 0 = not
+    measured; ``initial_depth`` is an optional dense estimate (N, 1, H, W) in metres.
+    """
+
+    uses_image: ClassVar[bool] = True
+    # A model of plain CPU code sets this, and a request for another device is refused instead of ignored.
+    cpu_only: ClassVar[bool] = False
+    confidence_meaning: ClassVar[str] = ""
+    image_mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # ImageNet
+    image_std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a user chooses a model by."""
+
+    name: str
+    summary: str
+    source: str
+    presets: tuple[str, ...]
+    build: Callable[..., CompletionNetwork]
+
+
+_REGISTRY: dict[str, ModelInfo] = {}
+_Builder = TypeVar("_Builder", bound=Callable[..., CompletionNetwork])
+
+
+def register(name: str, *, summary: str, source: str, presets: tuple[str, ...] = ()) -> Callable[[_Builder], _Builder]:
+    """Decorates the builder of model ``name``; ``source`` is the paper, or what the method rests on.
+
+    A builder of a model with presets takes ``preset`` as its first argument; further arguments are the model's
+    options, keyword-only.
+    """
+
+    def decorate(build: _Builder) -> _Builder:
+        _REGISTRY[name] = ModelInfo(name, summary, source, presets, build)
+        return build
+
+    return decorate
+
+
+def models() -> tuple[ModelInfo, ...]:
+    """Every registered model, by name."""
+    return tuple(model_info(name) for name in sorted(_FILES))
+
+
+def model_info(name: str) -> ModelInfo:
+    """The model called ``name``.
+
+    Raises:
+        ValueError: there is none; the message lists those there are.
+    """
+    if name not in _FILES:
+        raise ValueError(f"unknown model {name!r}; available: {', '.join(sorted(_FILES))}")
+    if name not in _REGISTRY:
+        importlib.import_module(f"{__package__}.{_FILES[name]}")
+    return _REGISTRY[name]
+
+
+def create(name: str, **options: Any) -> CompletionNetwork:
+    """Builds model ``name`` in evaluation mode, e.g. ``create("nlspn", preset="lite")``.
+
+    Raises:
+        ValueError: the model, its preset or an option is unknown.
+    """
+    info = model_info(name)
+    preset = options.get("preset")
+    if preset is not None and preset not in info.presets:
+        known = ", ".join(info.presets) or "none"
+        raise ValueError(f"model {name!r} has no preset {preset!r}; available: {known}")
+    try:
+        network = info.build(**options)
+    except TypeError as error:
+        raise ValueError(f"model {name!r}: {error}") from error
+    return network.eval()

@@ -1,0 +1,1 @@
+"""The three executables, thin over ``ros/`` and the pipeline."""

@@ -1,0 +1,1 @@
+"""The boundary to ROS 2; besides ``nodes/`` the only folder that imports it."""
