@@ -185,15 +185,16 @@ def _apply_colors(
 
 @cache
 def depth_colors() -> NDArray[np.uint8]:
-    """Blue over green to red as a (256, 3) uint8 RGB table whose first colour is black, for what is unknown."""
+    """Blue over green to red as a (256, 3) uint8 RGB table whose first colour is black."""
     # Turbo without its darkest ends, which would be lost on a dark picture.
-    return _with_black(cv2.applyColorMap(np.linspace(16, 244, 256).astype(np.uint8), cv2.COLORMAP_TURBO))
+    middle = np.linspace(16, 244, 256).astype(np.uint8)[:, None]
+    return _with_black(cv2.applyColorMap(middle, cv2.COLORMAP_TURBO))
 
 
 @cache
 def confidence_colors() -> NDArray[np.uint8]:
     """Dark violet over green to yellow as a (256, 3) uint8 RGB table whose first colour is black."""
-    return _with_black(cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_VIRIDIS))
+    return _with_black(cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_VIRIDIS))
 
 
 @cache
