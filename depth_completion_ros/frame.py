@@ -66,11 +66,13 @@ class Completion:
     Attributes:
         depth: (H, W) float32 metres along the optical axis, NaN where unknown.
         confidence: (H, W) float32 in [0, 1], higher is surer; the model's ``confidence_meaning`` defines it.
+        sparse_depth: (H, W) float32 metres, 0 = not measured: what was completed.
         milliseconds: duration of each stage that made it, in order of execution.
     """
 
     depth: NDArray[np.float32]
     confidence: NDArray[np.float32]
+    sparse_depth: NDArray[np.float32]
     milliseconds: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -79,6 +81,4 @@ def _expect(name: str, array: NDArray | None, shape: tuple[int | None, ...], dty
     if array is None:
         return
     if array.shape != shape or not np.issubdtype(array.dtype, dtype):
-        raise ValueError(
-            f"Frame.{name} is {array.shape} {array.dtype}, expected {shape} {np.dtype(dtype).name if dtype is not np.integer else 'integer'}"
-        )
+        raise ValueError(f"Frame.{name} is {array.shape} {array.dtype}, expected {shape} {dtype.__name__}")

@@ -23,11 +23,11 @@ class NetworkOutput:
 
     Attributes:
         depth: (N, 1, H, W) float32 metres.
-        confidence: (N, 1, H, W) in [0, 1], the network's own; None for a network that has none.
+        confidence: (N, 1, H, W) in [0, 1], the network's own; its ``confidence_meaning`` says of what.
     """
 
     depth: Tensor
-    confidence: Tensor | None = None
+    confidence: Tensor
 
 
 class CompletionNetwork(nn.Module):

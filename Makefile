@@ -1,0 +1,29 @@
+# make demo: the main job on a synthetic drive.   make test: every check.   Both set up what they need.
+.DEFAULT_GOAL := help
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Everything here runs on this machine alone, whatever other ROS systems share its network.
+export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
+
+SOURCES := $(shell find depth_completion_ros underlay launch config rviz models resource \
+	-type f -not -name '*.pyc' -not -path '*.egg-info*' -not -path '*/build/*' 2>/dev/null) setup.py setup.cfg package.xml scripts/setup
+
+.PHONY: help setup demo test clean
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+setup: $(VENV)/.ready  ## Python packages in .venv, Debian packages where they are missing
+$(VENV)/.ready: $(SOURCES)
+	scripts/setup
+	@touch $@
+
+demo: setup  ## replay a synthetic drive through the nodes, print KITTI's metrics, write output/demo
+	ros2 launch depth_completion_ros kitti.launch.py dataset:=synthetic output:=output/demo
+
+test: setup  ## ruff, mypy, unit tests and tests over real ROS processes
+	ruff check .
+	mypy
+	python -m pytest
+
+clean:  ## remove what make and the demo made
+	rm -rf $(VENV) output build *.egg-info underlay/build underlay/src/*.egg-info

@@ -1,0 +1,204 @@
+"""The method on one screen: project -> prepare -> run -> confidence -> Completion.
+
+The node, the offline evaluation, the benchmark and the command line all go through :class:`DepthCompleter`.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from depth_completion_ros.frame import Completion, Frame
+from depth_completion_ros.geometry.projection import project_points
+from depth_completion_ros.geometry.registration import register_depth
+from depth_completion_ros.networks.registry import CompletionNetwork, create
+
+# No depth sensor of a robot or vehicle reaches a kilometre: larger numbers are millimetres or raw PNG values.
+MAXIMUM_DEPTH = 1000.0
+
+
+class EmptySparseDepthError(ValueError):
+    """Nothing was measured in the camera's view, so there is nothing to complete."""
+
+
+class DepthCompleter:
+    """A completion model made ready on a device.
+
+    >>> completer = DepthCompleter("classical", device="auto")
+    >>> completion = completer(image, sparse)
+
+    Args:
+        model: a name of :func:`depth_completion_ros.networks.registry.models`.
+        device: ``cpu``, ``cuda``, ``cuda:1``, ... or ``auto``: the GPU if there is one and the model can use it.
+        see_through: remove background points that a nearer surface hides (a LiDAR above the camera sees over it).
+        options: options of the model, such as ``preset``.
+
+    Raises:
+        ValueError: the model, an option or the device is unknown or cannot be had here.
+    """
+
+    def __init__(
+        self, model: str = "classical", device: str = "auto", *, see_through: bool = False, **options: Any
+    ) -> None:
+        network = create(model, **options)
+        self.model = model
+        self.device = _choose_device(device, model, network)
+        self.network = network.to(self.device)
+        self.see_through = see_through
+
+    @property
+    def uses_image(self) -> bool:
+        """Whether the model must be given an image."""
+        return self.network.uses_image
+
+    def complete(self, frame: Frame) -> Completion:
+        """Completes the sparse depth of ``frame``.
+
+        Raises:
+            EmptySparseDepthError: no measurement falls into the camera's view.
+            ValueError: the frame has neither points nor depth, or no image for a model that needs one.
+        """
+        stages = _Stages(self.device)
+        sparse_depth = sparse_depth_of(frame, see_through=self.see_through)
+        stages.done("project")
+        return self._complete(frame.image, sparse_depth, None, stages)
+
+    def __call__(
+        self,
+        image: NDArray[np.uint8] | None,
+        sparse_depth: NDArray[np.float32],
+        initial_depth: NDArray[np.float32] | None = None,
+    ) -> Completion:
+        """Completes one sparse depth image.
+
+        Args:
+            image: (H, W, 3) uint8 RGB; None for a model that needs none.
+            sparse_depth: (H, W) float32 metres along the optical axis, 0 = not measured.
+            initial_depth: (H, W) float32 metres, a dense estimate for the models that start from one.
+
+        Raises:
+            EmptySparseDepthError: ``sparse_depth`` has no measurement.
+            ValueError: an array has another shape, dtype or unit, or the model needs an image and got none.
+        """
+        return self._complete(image, sparse_depth, initial_depth, _Stages(self.device))
+
+    def _complete(
+        self,
+        image: NDArray[np.uint8] | None,
+        sparse_depth: NDArray[np.float32],
+        initial_depth: NDArray[np.float32] | None,
+        stages: _Stages,
+    ) -> Completion:
+        _check_depth("sparse_depth", sparse_depth)
+        if not sparse_depth.any():
+            height, width = sparse_depth.shape
+            raise EmptySparseDepthError(f"the {width}x{height} sparse depth holds no measurement: nothing to complete")
+        if initial_depth is not None:
+            _check_depth("initial_depth", initial_depth, sparse_depth.shape)
+        if self.uses_image:
+            if image is None:
+                raise ValueError(f"model {self.model!r} needs an image and got none")
+            _check_image(image, sparse_depth.shape)
+
+        with torch.inference_mode():
+            image_batch = self._image_batch(image) if self.uses_image and image is not None else None
+            sparse_batch = self._depth_batch(sparse_depth)
+            initial_batch = None if initial_depth is None else self._depth_batch(initial_depth)
+            stages.done("prepare")
+
+            output = self.network(image_batch, sparse_batch, initial_batch)
+            stages.done("run")
+
+            depth, confidence = output.depth[0, 0].float(), output.confidence[0, 0].float()
+            known = torch.isfinite(depth) & (depth > 0)
+            depth = torch.where(known, depth, torch.nan)
+            confidence = torch.where(known, confidence, 0.0).clamp(0.0, 1.0)
+            depth_array, confidence_array = depth.cpu().numpy(), confidence.cpu().numpy()
+        stages.done("finish")
+        return Completion(depth_array, confidence_array, sparse_depth, stages.milliseconds)
+
+    def _image_batch(self, image: NDArray[np.uint8]) -> Tensor:
+        """(1, 3, H, W) float32, normalised as the network was trained."""
+        pixels = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)
+        mean = torch.tensor(self.network.image_mean, device=self.device) * 255.0
+        std = torch.tensor(self.network.image_std, device=self.device) * 255.0
+        return ((pixels.float() - mean) / std).permute(2, 0, 1)[None]
+
+    def _depth_batch(self, depth: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(depth)).to(self.device)[None, None]
+
+
+def sparse_depth_of(frame: Frame, *, see_through: bool = False) -> NDArray[np.float32]:
+    """The (H, W) float32 sparse depth image of a frame, in its camera's view; 0 = not measured.
+
+    Raises:
+        ValueError: the frame has neither points nor a depth image.
+    """
+    if frame.points is not None:
+        return project_points(frame.points, frame.camera, frame.extrinsic, see_through=see_through)
+    if frame.depth is None:
+        raise ValueError(f"frame {frame.name or frame.stamp} has neither points nor a depth image")
+    if frame.depth_camera is None:
+        return frame.depth
+    return register_depth(frame.depth, frame.depth_camera, frame.camera, frame.extrinsic)
+
+
+def _choose_device(device: str, model: str, network: CompletionNetwork) -> torch.device:
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() and not network.cpu_only else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"unknown device {device!r}; expected auto, cpu, cuda or cuda:N") from error
+    if network.cpu_only and chosen.type != "cpu":
+        raise ValueError(f"model {model!r} runs on the CPU only, device {device!r} was asked for")
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device {device!r} was asked for, but PyTorch {torch.__version__} finds no CUDA GPU here")
+    return chosen
+
+
+def _check_image(image: NDArray[np.uint8], size: tuple[int, ...]) -> None:
+    expected = (*size, 3)
+    if not isinstance(image, np.ndarray) or image.shape != expected or image.dtype != np.uint8:
+        raise ValueError(f"image is {_describe(image)}, expected {expected} uint8 RGB, the size of the sparse depth")
+
+
+def _check_depth(name: str, depth: NDArray[np.float32], size: tuple[int, ...] | None = None) -> None:
+    if not isinstance(depth, np.ndarray) or depth.ndim != 2 or depth.dtype != np.float32 or not depth.size:
+        raise ValueError(f"{name} is {_describe(depth)}, expected (H, W) float32 metres")
+    if size is not None and depth.shape != size:
+        raise ValueError(f"{name} is {_describe(depth)}, expected {size} float32, the size of the sparse depth")
+    low, high = float(depth.min()), float(depth.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        bad = int(np.count_nonzero(~np.isfinite(depth)))
+        raise ValueError(f"{name} holds {bad} NaN or infinite values; mark what was not measured with 0")
+    if low < 0 or high > MAXIMUM_DEPTH:
+        raise ValueError(
+            f"{name} ranges from {low:g} to {high:g}, expected metres in [0, {MAXIMUM_DEPTH:g}]; "
+            "millimetres are divided by 1000, KITTI's 16-bit values by 256"
+        )
+
+
+def _describe(value: object) -> str:
+    return f"{value.shape} {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
+
+
+class _Stages:
+    """Measures consecutive stages; waits for the GPU, whose work would else be counted in a later stage."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.milliseconds: dict[str, float] = {}
+        self._device = device
+        self._since = time.perf_counter()
+
+    def done(self, stage: str) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        now = time.perf_counter()
+        self.milliseconds[stage] = (now - self._since) * 1e3
+        self._since = now

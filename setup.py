@@ -1,0 +1,63 @@
+"""Installs the package for colcon (ament_python) and for pip alike."""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+NAME = "depth_completion_ros"
+
+
+def share(folder: str) -> tuple[str, list[str]]:
+    """The files of ``folder``, to be installed under ``share/<package>/<folder>``."""
+    return f"share/{NAME}/{folder}", [path for path in glob(f"{folder}/*") if "." in path]
+
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="Real-time depth completion for ROS 2, with rosbag replay and KITTI evaluation",
+    license="Apache-2.0",
+    packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        share("launch"),
+        share("config"),
+        share("rviz"),
+        share("models"),
+    ],
+    zip_safe=False,
+    python_requires=">=3.10",
+    install_requires=[
+        "setuptools",
+        "numpy",
+        "open3d",
+        "pyyaml",
+        "rosbags>=0.10",
+        "safetensors",
+        "torch",
+        "tqdm",
+    ],
+    extras_require={
+        # OpenCV and ROS come from the distribution where ROS 2 is installed, from PyPI elsewhere. The wheels of
+        # version 9 are those of ROS 2 Kilted.
+        "pip": [
+            "opencv-python-headless>=4.8",
+            "ros-diagnostic-msgs>=5",
+            "ros-geometry-msgs>=5",
+            "ros-lifecycle-msgs>=2",
+            "ros-rclpy[fastrtps]>=9,<10",
+            "ros-sensor-msgs>=5",
+            "ros-std-msgs>=5",
+        ],
+        "test": ["mypy", "pytest", "pytest-timeout", "ruff", "triton; platform_system == 'Linux'", "types-PyYAML"],
+    },
+    entry_points={
+        "console_scripts": [
+            "depth-completion = depth_completion_ros.cli.main:main",
+            "completion_node = depth_completion_ros.nodes.completion_node:main",
+            "evaluation_node = depth_completion_ros.nodes.evaluation_node:main",
+            "replay_node = depth_completion_ros.nodes.replay_node:main",
+        ],
+    },
+)
