@@ -1,0 +1,88 @@
+"""The one interface of every source of frames."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from depth_completion_ros.frame import Frame
+
+# Recordings without time stamps are played at the rate of KITTI's LiDAR, 10 frames a second.
+_NOMINAL_PERIOD: Final = 100_000_000
+
+
+@dataclass(frozen=True)
+class DamagedFrame:
+    """A frame that could not be read.
+
+    Attributes:
+        name: what its source calls this frame.
+        error: why; its message names the file.
+    """
+
+    name: str
+    error: Exception
+
+
+class FrameSource(ABC):
+    """Frames in the order of time, read when they are asked for and never all held in memory.
+
+    ``for frame in source`` yields every :class:`Frame` and raises at the first damaged one; ``for item in
+    source.read()`` goes on after it. Both may be started any number of times. ``len(source)`` is the number of
+    frames; a bag's is an upper bound, because which messages belong together shows only when they are read.
+
+    Attributes:
+        name: what people call this source: a drive, a bag.
+    """
+
+    name: str
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def read(self) -> Iterator[Frame | DamagedFrame]:
+        """Yields every frame in order, one that cannot be read as a :class:`DamagedFrame`."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        for item in self.read():
+            if isinstance(item, DamagedFrame):
+                raise item.error
+            yield item
+
+
+class IndexedSource(FrameSource):
+    """A source whose frames can be had in any order: ``source[index]`` with 0 <= index < len(source)."""
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Frame:
+        """Reads one frame.
+
+        Raises:
+            IndexError: there is no such frame.
+            ValueError, OSError: its files are damaged or gone; the message names the file.
+        """
+
+    def frame_name(self, index: int) -> str:
+        """The name of a frame, known without reading it."""
+        return str(index)
+
+    def read(self) -> Iterator[Frame | DamagedFrame]:
+        """Yields every frame in order, one that cannot be read as a :class:`DamagedFrame`."""
+        for index in range(len(self)):
+            try:
+                frame = self[index]
+            except (ValueError, OSError) as error:
+                yield DamagedFrame(self.frame_name(index), error)
+            else:
+                yield frame
+
+
+def nominal_stamp(index: int) -> int:
+    """The stamp, in nanoseconds, of a frame whose recording has none: 0.1 s apart.
+
+    The first is 0.1 s, not 0, which means "no time" in ROS.
+    """
+    return (index + 1) * _NOMINAL_PERIOD
