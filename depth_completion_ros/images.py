@@ -59,7 +59,7 @@ def read_depth_png(path: StrPath) -> NDArray[np.float32]:
 def write_depth_png(path: StrPath, depth: NDArray[np.float32]) -> None:
     """Writes (H, W) metres as a KITTI depth file: uint16 = metres x 256, truncated.
 
-    What is unknown (NaN or <= 0) becomes 0; what is known becomes at least 1, and at most 65535 (255.996 m).
+    What is unknown (NaN, infinite or <= 0) becomes 0; what is known becomes at least 1, and at most 65535 (255.996 m).
 
     Raises:
         ValueError: ``depth`` is no (H, W) floating-point array.
@@ -67,7 +67,7 @@ def write_depth_png(path: StrPath, depth: NDArray[np.float32]) -> None:
     """
     if depth.ndim != 2 or not np.issubdtype(depth.dtype, np.floating):
         raise ValueError(f"depth is {depth.shape} {depth.dtype}, expected (H, W) floating point, in metres")
-    known = depth > 0
+    known = np.isfinite(depth) & (depth > 0)
     pixels = np.clip(np.where(known, depth, 0) * _PNG_UNITS_PER_METRE, 1, 65535)
     _encode(path, np.where(known, pixels, 0).astype(np.uint16))
 
@@ -114,10 +114,7 @@ def colorize_confidence(confidence: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def colorize_error(
-    depth: NDArray[np.float32],
-    ground_truth: NDArray[np.float32],
-    minimum: float = 0.005,
-    maximum: float = 0.32,
+    depth: NDArray[np.float32], ground_truth: NDArray[np.float32], minimum: float, maximum: float
 ) -> NDArray[np.uint8]:
     """Colours the relative error of depth for people where there is ground truth, black elsewhere.
 
@@ -141,13 +138,19 @@ def colorize_error(
     return _apply_colors(_log_position(error, minimum, maximum), error > 0, error_colors())
 
 
-def overlay_sparse(image: NDArray[np.uint8], sparse: NDArray[np.float32]) -> NDArray[np.uint8]:
+def overlay_sparse(
+    image: NDArray[np.uint8],
+    sparse: NDArray[np.float32],
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> NDArray[np.uint8]:
     """Draws the measurements of (H, W) sparse depth on an (H, W, 3) uint8 RGB picture, in depth's colours.
 
-    The picture is darkened, and lone measurements are drawn as larger dots of which the nearest shows.
+    The picture is darkened, and lone measurements are drawn as larger dots of which the nearest shows. ``minimum``
+    and ``maximum`` are those of :func:`colorize_depth`.
 
     Raises:
-        ValueError: the sizes differ.
+        ValueError: the sizes differ, or not 0 < minimum < maximum.
     """
     if image.shape[:2] != sparse.shape:
         raise ValueError(f"image is {image.shape[:2]}, sparse depth {sparse.shape}; expected the same size")
@@ -155,15 +158,16 @@ def overlay_sparse(image: NDArray[np.uint8], sparse: NDArray[np.float32]) -> NDA
     inverse = _enlarge_dots(inverse)
     dots = inverse > 0
     depth = np.divide(1.0, inverse, out=np.zeros_like(inverse), where=dots)
-    darkened = (image * np.float32(0.7)).astype(np.uint8)
-    return np.where(dots[..., None], colorize_depth(depth, *depth_range(sparse)), darkened)
+    darkened = (image * np.float32(0.6)).astype(np.uint8)
+    return np.where(dots[..., None], colorize_depth(depth, minimum, maximum), darkened)
 
 
 def _enlarge_dots(value: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Lets every value > 0 cover 3x3 pixels, the greatest on top, unless they would cover the picture."""
-    if 9 * np.count_nonzero(value) > value.size:
+    """Lets every value > 0 cover some pixels, the greatest on top, unless dots would cover the whole picture."""
+    side = 3 if value.shape[1] < 1600 else 5
+    if side**2 * np.count_nonzero(value) > value.size:
         return value
-    return np.asarray(cv2.dilate(value, np.ones((3, 3), np.uint8)), np.float32)
+    return np.asarray(cv2.dilate(value, np.ones((side, side), np.uint8)), np.float32)
 
 
 def _log_position(value: NDArray[np.float32], first: float, last: float) -> NDArray[np.float32]:
