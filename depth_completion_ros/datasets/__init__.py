@@ -1,1 +1,87 @@
 """Sources of frames: each yields :class:`~depth_completion_ros.frame.Frame` objects in order."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from depth_completion_ros.datasets.base import DamagedFrame, FrameSource, IndexedSource
+
+__all__ = ["DamagedFrame", "FrameSource", "IndexedSource", "open_source"]
+
+
+def open_source(path: str | os.PathLike[str], **options: Any) -> FrameSource:
+    """Opens whatever recording lies at ``path``, or the ``synthetic`` street.
+
+    Args:
+        path: the word ``synthetic``, a bag (a rosbag2 folder, or a .mcap, .db3 or .bag file), a KITTI depth
+            completion folder, or a KITTI raw drive or a folder above one.
+        options: options of the source, as its class describes them: e.g. ``camera`` of KITTI, ``points`` of a bag.
+
+    Raises:
+        FileNotFoundError: nothing is there, or a part of it is missing.
+        ValueError: what is there is no source of frames, damaged, or has no such option.
+    """
+    kind = _recognise(path)
+    module, _, name = kind.source.partition(":")
+    source = getattr(importlib.import_module(f"{__package__}.{module}"), name)
+    arguments = () if kind.is_generated else (path,)
+    signature = inspect.signature(source)
+    try:
+        signature.bind(*arguments, **options)
+    except TypeError as error:
+        known = ", ".join(list(signature.parameters)[len(arguments) :])
+        raise ValueError(f"{kind.description}: {error}; its options: {known}") from error
+    opened: FrameSource = source(*arguments, **options)
+    return opened
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of source: what it is, how a path of it is recognised, and module:class that reads it."""
+
+    description: str
+    is_at: Callable[[Path], bool]
+    source: str
+    is_generated: bool = False
+
+
+def _holds(*patterns: str) -> Callable[[Path], bool]:
+    """Whether a folder holds any of these."""
+    return lambda path: path.is_dir() and any(next(path.glob(pattern), None) is not None for pattern in patterns)
+
+
+def _is_bag(path: Path) -> bool:
+    return path.suffix in (".mcap", ".db3", ".bag") or _holds("metadata.yaml", "*.mcap", "*.db3")(path)
+
+
+# In the order in which they are tried: a KITTI raw drive may hold the benchmark's proj_depth as well.
+_KINDS: Final = (
+    _Kind("the word 'synthetic'", lambda path: str(path) == "synthetic", "synthetic:SyntheticStreet", True),
+    _Kind("a bag (a folder with metadata.yaml, *.mcap or *.db3; a .mcap, .db3 or .bag file)", _is_bag, "bag:BagSource"),
+    _Kind(
+        "a KITTI raw drive, or a folder one or two levels above one (velodyne_points/)",
+        _holds("velodyne_points", "*_drive_*_sync/velodyne_points", "*/*_drive_*_sync/velodyne_points"),
+        "kitti_raw:KittiRaw",
+    ),
+    _Kind(
+        "a KITTI depth completion folder (velodyne_raw/, proj_depth/ or *_sync/proj_depth/)",
+        _holds("velodyne_raw", "proj_depth", "*_sync/proj_depth"),
+        "kitti_completion:KittiCompletion",
+    ),
+)
+
+
+def _recognise(path: str | os.PathLike[str]) -> _Kind:
+    kind = next((kind for kind in _KINDS if kind.is_at(Path(path))), None)
+    if kind is None:
+        looked_for = "".join(f"\n  - {kind.description}" for kind in _KINDS)
+        if not Path(path).exists():
+            raise FileNotFoundError(f"{path} does not exist; a source of frames is{looked_for}")
+        raise ValueError(f"{path} is no source of frames; looked for{looked_for}")
+    return kind

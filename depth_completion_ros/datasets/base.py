@@ -71,13 +71,13 @@ class IndexedSource(FrameSource):
 
     def read(self) -> Iterator[Frame | DamagedFrame]:
         """Yields every frame in order, one that cannot be read as a :class:`DamagedFrame`."""
-        for index in range(len(self)):
-            try:
-                frame = self[index]
-            except (ValueError, OSError) as error:
-                yield DamagedFrame(self.frame_name(index), error)
-            else:
-                yield frame
+        return map(self._read_one, range(len(self)))
+
+    def _read_one(self, index: int) -> Frame | DamagedFrame:
+        try:
+            return self[index]
+        except (ValueError, OSError) as error:
+            return DamagedFrame(self.frame_name(index), error)
 
 
 def nominal_stamp(index: int) -> int:

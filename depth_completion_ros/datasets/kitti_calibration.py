@@ -1,0 +1,81 @@
+"""KITTI's calibration files: the rectified cameras and where the LiDAR stands to them.
+
+Source: A. Geiger, P. Lenz, C. Stiller, R. Urtasun, "Vision meets Robotics: The KITTI Dataset", IJRR 2013, and the
+readme of the raw data development kit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depth_completion_ros.geometry.rotation import nearest_rotation
+
+
+@dataclass(frozen=True, eq=False)
+class KittiCalibration:
+    """One rectified camera of a recording date.
+
+    Attributes:
+        matrix: (3, 3) float64 intrinsic matrix of the rectified images, pixels.
+        extrinsic: (4, 4) float64 rigid transform, LiDAR -> this camera's optical frame, metres.
+    """
+
+    matrix: NDArray[np.float64]
+    extrinsic: NDArray[np.float64]
+
+
+def read_calibration(date_folder: Path, camera: int) -> KittiCalibration:
+    """Reads ``calib_cam_to_cam.txt`` and ``calib_velo_to_cam.txt`` for camera 0..3 (2 is the left colour camera).
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: a file lacks a line, or a line does not hold its numbers.
+    """
+    cameras = _read_lines(date_folder / "calib_cam_to_cam.txt")
+    velodyne = _read_lines(date_folder / "calib_velo_to_cam.txt")
+    projection = cameras.matrix(f"P_rect_{camera:02}", 3, 4)
+    matrix = projection[:, :3]
+
+    # A rectified pixel is P_rect_0x R_rect_00 T_velo_cam x, and P = K [I | t]: camera x sees a point at t from
+    # where the rectified camera 0 sees it.
+    # The files' rotations are rounded to 7 digits: taken as printed the extrinsic would not be rigid, and would
+    # change on its way through a quaternion.
+    extrinsic = np.eye(4)
+    extrinsic[:3, :3] = nearest_rotation(cameras.matrix("R_rect_00", 3, 3))
+    extrinsic[:3, 3] = np.linalg.solve(matrix, projection[:, 3])
+    to_camera_0 = np.eye(4)
+    to_camera_0[:3, :3] = nearest_rotation(velodyne.matrix("R", 3, 3))
+    to_camera_0[:3, 3] = velodyne.matrix("T", 3, 1)[:, 0]
+    return KittiCalibration(matrix, extrinsic @ to_camera_0)
+
+
+class _Lines:
+    """The ``key: number number ...`` lines of one file."""
+
+    def __init__(self, path: Path, lines: dict[str, str]) -> None:
+        self._path = path
+        self._lines = lines
+
+    def matrix(self, key: str, rows: int, columns: int) -> NDArray[np.float64]:
+        if key not in self._lines:
+            raise ValueError(f"{self._path}: damaged, there is no line {key!r}")
+        try:
+            return np.array(self._lines[key].split(), np.float64).reshape(rows, columns)
+        except ValueError as error:
+            raise ValueError(
+                f"{self._path}: damaged, line {key!r} should hold {rows * columns} numbers, "
+                f"it is {self._lines[key].strip()!r}"
+            ) from error
+
+
+def _read_lines(path: Path) -> _Lines:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is missing: KITTI's calibration files lie in the date folder, beside the drives"
+        )
+    parts = (line.partition(":") for line in path.read_text(errors="replace").splitlines())
+    return _Lines(path, {key.strip(): value for key, _, value in parts})
