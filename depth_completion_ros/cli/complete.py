@@ -1,0 +1,130 @@
+"""``depth-completion complete``: dense depth for files, or for every frame of a recording."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from depth_completion_ros.datasets import DamagedFrame
+    from depth_completion_ros.evaluation.report import Report
+    from depth_completion_ros.frame import Completion, Frame
+    from depth_completion_ros.pipeline import DepthCompleter
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the command to ``depth-completion``."""
+    parser = subparsers.add_parser(
+        "complete",
+        help="complete depth from files",
+        description="Writes OUTPUT/depth/NAME.png (16-bit, metres x 256, 0 = unknown), OUTPUT/confidence/NAME.png "
+        "(8-bit, 255 = surest) and OUTPUT/previews/NAME.png (for people). A recording whose frames have ground truth "
+        "is scored too: OUTPUT/metrics.json and metrics.csv.",
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--sparse", type=Path, metavar="PNG", help="one sparse depth image, as KITTI stores them")
+    source.add_argument("--source", metavar="PATH", help="a KITTI folder, a bag, or the word 'synthetic'")
+    parser.add_argument("--image", type=Path, metavar="FILE", help="the camera image that belongs to --sparse")
+    parser.add_argument("--lines", type=int, metavar="N", help="of --source: keep N scan lines, score on the others")
+    parser.add_argument("--frames", type=_frame_range, metavar="A:B", help="of --source: frames A to B-1 only")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--model", default="classical", help="see 'depth-completion models' (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Completes one pair of files or a recording; the status is 1 if a frame of a recording was lost."""
+    return _complete_pair(options) if options.sparse else _complete_source(options)
+
+
+def _complete_pair(options: argparse.Namespace) -> int:
+    from depth_completion_ros.evaluation.preview import draw_preview
+    from depth_completion_ros.evaluation.report import Report
+    from depth_completion_ros.images import read_depth_png, read_image
+    from depth_completion_ros.pipeline import DepthCompleter
+
+    if options.lines is not None or options.frames is not None:
+        raise ValueError("--lines and --frames choose from a --source; --sparse is a single image")
+    sparse = read_depth_png(options.sparse)
+    image = None if options.image is None else read_image(options.image)
+    completion = DepthCompleter(options.model, options.device)(image, sparse)
+    report, name = Report(options.output, {}), options.sparse.stem
+    _save(report, name, completion)
+    print(f"written to {report.add_preview(name, draw_preview(completion, image))}, beside it depth and confidence")
+    return 0
+
+
+def _complete_source(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from depth_completion_ros.datasets import DamagedFrame, open_source
+    from depth_completion_ros.evaluation.metrics import depth_errors
+    from depth_completion_ros.evaluation.preview import draw_preview
+    from depth_completion_ros.evaluation.report import Report
+    from depth_completion_ros.pipeline import DepthCompleter
+
+    if options.image is not None:
+        raise ValueError("--image belongs to --sparse; a --source brings its own images")
+    source = open_source(options.source)
+    frames = range(len(source))[options.frames or slice(None)]
+    completer = DepthCompleter(options.model, options.device)
+    report = Report(options.output, {name: getattr(options, name) for name in ("source", "model", "lines")})
+    results = _completions(islice(source.read(), frames.start, frames.stop), completer, options.lines)
+    for result in tqdm(results, total=len(frames), unit="frame", disable=None):
+        if isinstance(result, DamagedFrame):
+            report.add_lost(result.name)
+            tqdm.write(f"{result.name}: {result.error}", file=sys.stderr)
+            continue
+        frame, completion = result
+        truth = frame.ground_truth
+        errors = None if truth is None else depth_errors(completion.depth, truth)
+        report.add(frame.name, errors)
+        report.add_preview(frame.name, draw_preview(completion, frame.image, truth, errors))
+        _save(report, frame.name, completion)
+    print(report.table())
+    print(f"written to {report.write().parent}")
+    return 1 if report.lost else 0
+
+
+def _completions(
+    frames: Iterable[Frame | DamagedFrame], completer: DepthCompleter, lines: int | None
+) -> Iterator[tuple[Frame, Completion] | DamagedFrame]:
+    """Completes frame after frame; what cannot be completed comes out as damaged, with the reason."""
+    from depth_completion_ros.datasets import DamagedFrame
+    from depth_completion_ros.evaluation.holdout import hold_out
+    from depth_completion_ros.pipeline import EmptySparseDepthError
+
+    for item in frames:
+        if isinstance(item, DamagedFrame):
+            yield item
+            continue
+        frame = item if lines is None else hold_out(item, lines)
+        try:
+            yield frame, completer.complete(frame)
+        except EmptySparseDepthError as error:
+            yield DamagedFrame(frame.name, error)
+
+
+def _save(report: Report, name: str, completion: Completion) -> None:
+    """Writes the two images that other programs read."""
+    from depth_completion_ros.images import write_depth_png, write_image
+
+    for folder in ("depth", "confidence"):
+        (report.output / folder / name).parent.mkdir(parents=True, exist_ok=True)
+    write_depth_png(report.output / "depth" / f"{name}.png", completion.depth)
+    write_image(report.output / "confidence" / f"{name}.png", (completion.confidence * 255.0 + 0.5).astype("uint8"))
+
+
+def _frame_range(text: str) -> slice:
+    """``10:20``, ``:20`` or ``10:`` as a slice."""
+    match = re.fullmatch(r"(\d*):(\d*)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is no range of frames, expected e.g. 10:20, :20 or 10:")
+    first, last = match.groups()
+    return slice(int(first or 0), int(last) if last else None)

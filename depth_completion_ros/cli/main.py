@@ -1,0 +1,58 @@
+"""The command ``depth-completion``: every other file in this folder is one of its sub-commands.
+
+A command file has ``add_parser(subparsers)``, which adds its parser and sets ``run``, a function from the parsed
+arguments to the exit status. What takes long to import is imported within ``run``, so that ``--help`` is instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+
+from depth_completion_ros import cli
+
+_BAD_INPUT = 2
+_INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status: 0 for success, 2 for wrong input, 130 after Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except (ValueError, OSError, ImportError) as error:
+        if options.debug:
+            raise
+        print(f"depth-completion: error: {_describe(error)}", file=sys.stderr)
+        return _BAD_INPUT
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="depth-completion",
+        description="Dense metric depth, with a confidence, from a camera and a sparse depth sensor.",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for module in pkgutil.iter_modules(cli.__path__):
+        if module.name != "main":
+            importlib.import_module(f"{cli.__name__}.{module.name}").add_parser(commands)
+    for command in commands.choices.values():
+        command.add_argument("--debug", action="store_true", help="show where an error comes from")
+    return parser
+
+
+def _describe(error: Exception) -> str:
+    """The message of an error; the operating system's own start with a number that helps nobody."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

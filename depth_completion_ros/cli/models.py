@@ -1,0 +1,38 @@
+"""``depth-completion models``: what is available."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the command to ``depth-completion``."""
+    parser = subparsers.add_parser("models", help="list the completion models")
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints every registered model."""
+    from depth_completion_ros.networks.registry import models
+
+    rows = [
+        {"name": model.name, "summary": model.summary, "presets": list(model.presets), "source": model.source}
+        for model in models()
+    ]
+    print(json.dumps(rows, indent=2) if options.json else "\n\n".join(map(_describe, rows)))
+    return 0
+
+
+def _describe(row: dict[str, Any]) -> str:
+    """One model for people: its name, and below it a line for each thing that is known about it."""
+    facts = {"": row["summary"], "presets: ": ", ".join(row["presets"]), "source: ": row["source"]}
+    lines = [
+        textwrap.fill(label + text, 100, initial_indent="  ", subsequent_indent="    ")
+        for label, text in facts.items()
+        if text
+    ]
+    return "\n".join([row["name"], *lines])
