@@ -16,6 +16,7 @@ from torch import Tensor
 from depth_completion_ros.frame import Completion, Frame
 from depth_completion_ros.geometry.projection import project_points
 from depth_completion_ros.geometry.registration import register_depth
+from depth_completion_ros.memory import reuse_freed_memory
 from depth_completion_ros.networks.registry import CompletionNetwork, create
 
 # No depth sensor of a robot or vehicle reaches a kilometre: larger numbers are millimetres or raw PNG values.
@@ -50,6 +51,7 @@ class DepthCompleter:
         self.device = _choose_device(device, model, network)
         self.network = network.to(self.device)
         self.see_through = see_through
+        reuse_freed_memory()
 
     @property
     def uses_image(self) -> bool:

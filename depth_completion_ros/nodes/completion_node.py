@@ -1,0 +1,156 @@
+"""The node that completes: sensor messages in, dense depth and confidence out."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import rclpy
+from rclpy.executors import ExternalShutdownException
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from depth_completion_ros.pipeline import DepthCompleter, EmptySparseDepthError
+from depth_completion_ros.ros.diagnostics import Diagnostics
+from depth_completion_ros.ros.inputs import InputFault, Inputs
+from depth_completion_ros.ros.mailbox import Mailbox
+from depth_completion_ros.ros.outputs import Outputs
+from depth_completion_ros.ros.parameters import declare
+from depth_completion_ros.ros.settings import CompletionSettings
+
+
+class CompletionNode(LifecycleNode):
+    """A lifecycle node around :class:`DepthCompleter`.
+
+    ``configure`` loads the model and makes the publishers, ``activate`` subscribes to the sensors. The callbacks
+    only synchronise messages; one worker thread decodes, completes and publishes the newest set.
+
+    Raises:
+        ValueError: a parameter is out of range.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("depth_completion")
+        self._completer: DepthCompleter | None = None
+        self.settings = declare(self, CompletionSettings, self._take_settings, lambda: self._completer is not None)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Loads the model. A model that cannot be had is a failed transition, with the reason in the log."""
+        settings = self.settings
+        try:
+            completer = DepthCompleter(settings.model, settings.device, see_through=settings.see_through)
+            if completer.uses_image and not settings.use_image:
+                raise ValueError(f"model {settings.model!r} needs images, but the parameter use_image is false")
+        except (ValueError, OSError, ImportError) as error:
+            self.get_logger().error(f"cannot configure: {error}")
+            return TransitionCallbackReturn.FAILURE
+        self._completer = completer
+        self._outputs = Outputs(self, settings.depth_encoding)
+        self.get_logger().info(f"model {settings.model} on {completer.device}")
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Starts to listen."""
+        assert self._completer is not None
+        hardware = f"{self.settings.model} on {self._completer.device}"
+        self._diagnostics = Diagnostics(self, hardware, self._values)
+        self._mailbox: Mailbox[tuple[Any, ...]] = Mailbox(self._complete, self._unexpected)
+        try:
+            self._inputs = Inputs(self, self.settings, self._diagnostics, self._mailbox.put)
+        except ValueError as error:
+            self.get_logger().error(f"cannot activate: {error}")
+            self._mailbox.close()
+            self._diagnostics.close()
+            return TransitionCallbackReturn.FAILURE
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stops listening, after the frame at hand."""
+        self._inputs.close()
+        self._mailbox.close()
+        self._diagnostics.close()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Frees the model."""
+        self._outputs.close()
+        self._completer = None
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Ends what is running."""
+        if state.label == "active":
+            self.on_deactivate(state)
+        return super().on_shutdown(state)
+
+    def _take_settings(self, settings: CompletionSettings) -> None:
+        self.settings = settings
+        if self._completer is not None:
+            self._completer.see_through = settings.see_through
+
+    def _complete(self, messages: tuple[Any, ...]) -> None:
+        """The work on one set of messages, in the worker thread."""
+        completer, diagnostics = self._completer, self._diagnostics
+        if completer is None or not self._outputs.wanted():
+            return
+        started = time.perf_counter()
+        try:
+            frame, header = self._inputs.frame(messages)
+            decoded = time.perf_counter()
+            completion = completer.complete(frame)
+        except InputFault as fault:
+            diagnostics.fault(fault.kind, str(fault))
+            return
+        except EmptySparseDepthError as error:
+            diagnostics.fault("empty", f"{error}; is the extrinsic right, does the sensor see what the camera sees?")
+            return
+        finished = time.perf_counter()
+        info = None if self.settings.rectified else self._inputs.info()
+        self._outputs.publish(frame, completion, header, info)
+        published = time.perf_counter()
+        diagnostics.cleared()
+        measured = (completion.sparse_depth > 0).mean()
+        self._coverage = f"{measured * 100:.2f}"
+        diagnostics.completed(
+            {"decode": (decoded - started) * 1e3}
+            | dict(completion.milliseconds)
+            | {"publish": (published - finished) * 1e3, "total": (published - started) * 1e3}
+        )
+
+    _coverage = "none"
+
+    def _values(self) -> dict[str, object]:
+        return {
+            "pixels measured [%]": self._coverage,
+            "dropped: a newer frame came first": self._mailbox.replaced,
+            **self._inputs.values(),
+        }
+
+    def _unexpected(self, error: Exception) -> None:
+        self._diagnostics.fault(type(error).__name__, f"a frame failed: {type(error).__name__}: {error}")
+
+
+def main() -> int:
+    """Runs the node until it is told to stop; 1 if it could not start itself."""
+    rclpy.init()
+    try:
+        node = CompletionNode()
+    except ValueError as error:
+        print(f"completion_node: {error}", file=sys.stderr)
+        return 1
+    try:
+        if node.settings.autostart:
+            success = TransitionCallbackReturn.SUCCESS
+            if node.trigger_configure() != success or node.trigger_activate() != success:
+                return 1
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""What the node says about itself: each fault once in the log, and everything on ``/diagnostics``."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
+
+_WINDOW = 100  # frames over which durations and rates are averaged
+
+
+class Diagnostics:
+    """Collects faults, durations and counts, and publishes them every second of the node's clock.
+
+    Safe to call from any thread.
+
+    Args:
+        node: the node that publishes.
+        hardware_id: what does the work, such as ``classical on cpu``.
+        values: gives further key-value pairs at the time of publishing.
+    """
+
+    def __init__(self, node: Node, hardware_id: str, values: Callable[[], Mapping[str, object]]) -> None:
+        self._node = node
+        self._hardware_id = hardware_id
+        self._values = values
+        self._faults: dict[str, str] = {}
+        self._durations: dict[str, deque[float]] = {}
+        self._finished: deque[int] = deque(maxlen=_WINDOW)
+        self._frames = 0
+        self._lock = threading.Lock()
+        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 1)
+        self._timer = node.create_timer(1.0, self._publish)
+
+    def close(self) -> None:
+        """Stops publishing."""
+        self._node.destroy_timer(self._timer)
+        self._node.destroy_publisher(self._publisher)
+
+    def fault(self, kind: str, message: str) -> None:
+        """Something keeps the node from its work; logged when ``kind`` begins, not at every frame."""
+        with self._lock:
+            begins = kind not in self._faults
+            self._faults[kind] = message
+        if begins:
+            self._node.get_logger().warning(message)
+
+    def cleared(self, *kinds: str) -> None:
+        """The faults of these kinds are over, of any kind where none is named; logged if there were any."""
+        with self._lock:
+            over = [kind for kind in (kinds or tuple(self._faults)) if kind in self._faults]
+            for kind in over:
+                del self._faults[kind]
+        if over:
+            self._node.get_logger().info(f"recovered from: {', '.join(over)}")
+
+    def completed(self, milliseconds: Mapping[str, float]) -> None:
+        """One frame is done; the duration of each of its stages."""
+        now = self._node.get_clock().now().nanoseconds
+        with self._lock:
+            self._frames += 1
+            if self._finished and now < self._finished[-1]:
+                self._finished.clear()  # time jumped back
+            self._finished.append(now)
+            for stage, duration in milliseconds.items():
+                self._durations.setdefault(stage, deque(maxlen=_WINDOW)).append(duration)
+
+    def _publish(self) -> None:
+        with self._lock:
+            faults = list(self._faults.values())
+            rate = _rate(self._finished)
+            values: dict[str, object] = {"frames completed": self._frames, "rate [Hz]": f"{rate:.2f}"}
+            for stage, durations in self._durations.items():
+                values[f"{stage} [ms]"] = f"{sum(durations) / len(durations):.2f}"
+        values.update(self._values())
+        message = "; ".join(faults) or (f"completing at {rate:.1f} Hz" if self._frames else "no frame yet")
+        status = DiagnosticStatus(
+            level=DiagnosticStatus.WARN if faults else DiagnosticStatus.OK,
+            name=f"{self._node.get_name()}: depth completion",
+            hardware_id=self._hardware_id,
+            message=message,
+            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+        )
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self._node.get_clock().now().to_msg()
+        self._publisher.publish(array)
+
+
+def _rate(finished: deque[int]) -> float:
+    """Frames per second of the node's clock."""
+    if len(finished) < 2 or finished[-1] == finished[0]:
+        return 0.0
+    return (len(finished) - 1) / (finished[-1] - finished[0]) * 1e9

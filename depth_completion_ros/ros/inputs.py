@@ -1,0 +1,252 @@
+"""What the completion node hears: synchronised sensor messages, and the Frame they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from message_filters import Subscriber
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from std_msgs.msg import Header
+
+from depth_completion_ros.frame import Frame
+from depth_completion_ros.geometry.camera import Camera
+from depth_completion_ros.message_arrays import (
+    camera_of,
+    cloud_points,
+    compressed_depth_array,
+    compressed_image_array,
+    depth_array,
+    image_array,
+)
+from depth_completion_ros.ros.diagnostics import Diagnostics
+from depth_completion_ros.ros.extrinsics import Extrinsics, MissingExtrinsicError
+from depth_completion_ros.ros.messages import nanoseconds
+from depth_completion_ros.ros.settings import CompletionSettings
+from depth_completion_ros.ros.synchronizer import Synchronizer
+
+# Messages of one input without a set, after which the node says so.
+_PATIENCE = 10
+
+
+class InputFault(Exception):
+    """A set of messages that makes no frame; ``kind`` names the input at fault."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Inputs:
+    """Subscribes to the sensors and hands on sets of messages from the same instant.
+
+    Args:
+        node: the node to subscribe on.
+        settings: which inputs there are and how far apart their stamps may be.
+        diagnostics: told when inputs do not come together.
+        deliver: called with each set of messages; :meth:`frame` makes a Frame of it, in any thread.
+
+    Raises:
+        ValueError: the extrinsic is not rigid.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        settings: CompletionSettings,
+        diagnostics: Diagnostics,
+        deliver: Callable[[tuple[Any, ...]], None],
+    ) -> None:
+        self._node = node
+        self._settings = settings
+        self._diagnostics = diagnostics
+        self._extrinsics = Extrinsics(node, settings.extrinsic)
+        self._subscriptions: list[Any] = []
+        self._camera = self._latest_info("camera_info")
+        self._depth_camera = self._latest_info("depth/camera_info") if settings.sensor == "depth" else None
+
+        filters = [self._subscribe_image()] if settings.use_image else []
+        filters.append(self._subscribe_sensor())
+        self._names = [each.topic for each in filters]
+        self.synchronizer = Synchronizer(
+            filters,
+            settings.slop,
+            offsets=[0.0, settings.depth_offset][-len(filters) :],
+            queue_size=settings.queue_size,
+        )
+        self.synchronizer.registerCallback(lambda *messages: deliver(messages))
+        self._jumps = 0
+        for each in filters:
+            each.registerCallback(self._watch)
+
+    def close(self) -> None:
+        """Ends the subscriptions."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._extrinsics.close()
+
+    def frame(self, messages: tuple[Any, ...]) -> tuple[Frame, Header]:
+        """Decodes a set of messages.
+
+        Returns:
+            The frame, and the header of what is made from it: the image's stamp and the camera's optical frame.
+
+        Raises:
+            InputFault: a message cannot be decoded, or does not fit the others.
+        """
+        sensor = messages[-1]
+        info, camera = self._camera.get()
+        image = None
+        header = Header(stamp=sensor.header.stamp, frame_id=info.header.frame_id)
+        if self._settings.use_image:
+            header = messages[0].header
+            image = self._decode_image(messages[0], camera)
+        content: dict[str, Any]
+        if self._settings.sensor == "points":
+            points, rings = _decoded("points", cloud_points, sensor)
+            content = {"points": points, "rings": rings, "extrinsic": self._extrinsic(sensor, header)}
+        else:
+            content = self._decode_depth(sensor, header, camera)
+        return Frame(nanoseconds(header.stamp), camera, image, **content), header
+
+    def info(self) -> CameraInfo:
+        """The newest camera_info.
+
+        Raises:
+            InputFault: there has been none, or it describes no camera.
+        """
+        return self._camera.get()[0]
+
+    def values(self) -> dict[str, object]:
+        """Key-value pairs for the diagnostics."""
+        synchronizer = self.synchronizer
+        values: dict[str, object] = {
+            "sets matched": synchronizer.matched,
+            "time jumps": synchronizer.jumps,
+            "stamp difference [ms]": f"{synchronizer.difference * 1e3:.1f}",
+        }
+        for (index, reason), count in sorted(synchronizer.dropped.items()):
+            values[f"dropped from {self._names[index]}: {reason}"] = count
+        return values
+
+    def _decode_image(self, message: Any, camera: Camera) -> NDArray:
+        decode = image_array if self._settings.image_transport == "raw" else compressed_image_array
+        image: NDArray = _decoded("image", decode, message)
+        height, width = image.shape[:2]
+        if (width, height) != (camera.width, camera.height):
+            raise InputFault(
+                "camera_info",
+                f"camera_info is for {camera.width}x{camera.height} pixels, the images are {width}x{height}: "
+                "remap camera_info to the topic that belongs to the images",
+            )
+        return image
+
+    def _decode_depth(self, message: Any, header: Header, camera: Camera) -> dict[str, Any]:
+        decode = depth_array if self._settings.depth_transport == "raw" else compressed_depth_array
+        depth = _decoded("depth", decode, message)
+        height, width = depth.shape
+        # A registered depth image carries the colour camera's frame; any other has a camera of its own.
+        own_camera: Camera | None = None
+        size = camera
+        if message.header.frame_id != header.frame_id:
+            assert self._depth_camera is not None
+            size = own_camera = self._depth_camera.get()[1]
+        if (width, height) != (size.width, size.height):
+            topic = "camera_info" if own_camera is None else "depth/camera_info"
+            raise InputFault(
+                "depth", f"depth images are {width}x{height}, their {topic} is for {size.width}x{size.height} pixels"
+            )
+        content: dict[str, Any] = {"depth": depth, "depth_camera": own_camera}
+        if own_camera is not None:
+            content["extrinsic"] = self._extrinsic(message, header)
+        return content
+
+    def _extrinsic(self, message: Any, header: Header) -> NDArray:
+        try:
+            return self._extrinsics.get(message.header.frame_id, header.frame_id)
+        except MissingExtrinsicError as error:
+            raise InputFault("extrinsic", str(error)) from error
+
+    def _subscribe_image(self) -> Subscriber:
+        if self._settings.image_transport == "raw":
+            return self._filter(Image, "image")
+        return self._filter(CompressedImage, "image/compressed")
+
+    def _subscribe_sensor(self) -> Subscriber:
+        if self._settings.sensor == "points":
+            return self._filter(PointCloud2, "points")
+        if self._settings.depth_transport == "raw":
+            return self._filter(Image, "depth")
+        return self._filter(CompressedImage, "depth/compressedDepth")
+
+    def _filter(self, message_type: type, topic: str) -> Subscriber:
+        subscriber = Subscriber(self._node, message_type, topic, **_sensor_qos())
+        self._subscriptions.append(subscriber.sub)
+        return subscriber
+
+    def _latest_info(self, topic: str) -> _LatestInfo:
+        latest = _LatestInfo(topic, self._settings.rectified)
+        self._subscriptions.append(self._node.create_subscription(CameraInfo, topic, latest.set, **_sensor_qos()))
+        return latest
+
+    def _watch(self, _message: Any) -> None:
+        """Says once that messages arrive but do not come together, and why."""
+        if self.synchronizer.jumps > self._jumps:
+            self._jumps = self.synchronizer.jumps
+            self._node.get_logger().warning("time jumped back (a bag in a loop?): synchronisation starts anew")
+        waiting = self.synchronizer.unmatched
+        if not any(waiting):
+            self._diagnostics.cleared("synchronisation")
+        elif max(waiting) >= _PATIENCE * len(waiting):
+            self._diagnostics.fault("synchronisation", self._mismatch(waiting))
+
+    def _mismatch(self, waiting: list[int]) -> str:
+        arrived = ", ".join(f"{count} on {name}" for count, name in zip(waiting, self._names, strict=True))
+        if not all(waiting):
+            return f"no frame is complete: since the last one {arrived}; is the sensor running, the topic right?"
+        return (
+            f"no frame is complete: since the last one {arrived}, but no stamps within {self._settings.slop:g} s, the "
+            f"newest are {self.synchronizer.spread():.3f} s apart; "
+            "synchronise the sensors' clocks, or set slop or depth_offset"
+        )
+
+
+class _LatestInfo:
+    """The newest CameraInfo of a topic, and the camera it describes."""
+
+    def __init__(self, topic: str, rectified: bool) -> None:
+        self._topic = topic
+        self._rectified = rectified
+        self._info: CameraInfo | None = None
+        self._camera: tuple[CameraInfo, Camera] | None = None
+
+    def set(self, info: CameraInfo) -> None:
+        self._info = info
+
+    def get(self) -> tuple[CameraInfo, Camera]:
+        """Raises InputFault if there is none yet, or it is not of a calibrated camera."""
+        info = self._info
+        if info is None:
+            raise InputFault("camera_info", f"no camera_info on {self._topic} yet; remap the camera driver's to it")
+        if self._camera is None or self._camera[0] is not info:
+            self._camera = info, _decoded("camera_info", camera_of, info, self._rectified)
+        return self._camera
+
+
+def _decoded(kind: str, decode: Callable[..., Any], message: Any, *arguments: Any) -> Any:
+    """Decodes a message; one that cannot be decoded is the fault of its input."""
+    try:
+        return decode(message, *arguments)
+    except ValueError as error:
+        raise InputFault(kind, f"{kind}: {error}") from error
+
+
+def _sensor_qos() -> dict[str, Any]:
+    return {
+        "qos_profile": qos_profile_sensor_data,
+        "qos_overriding_options": QoSOverridingOptions.with_default_policies(),
+    }

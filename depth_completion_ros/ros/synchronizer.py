@@ -1,0 +1,173 @@
+"""Best-match synchronisation of sensor messages, as a ``message_filters`` filter.
+
+``message_filters.ApproximateTimeSynchronizer`` in Python pairs greedily, never pairs again after time jumped back
+(a looped bag) and stays locked when its callback raises. This one pairs two messages only when each is the nearest
+of its kind to the other, and starts anew when time jumps back.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import insort
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from message_filters import SimpleFilter
+
+from depth_completion_ros.ros.messages import nanoseconds
+
+# Reasons for a message to leave without a partner, the keys of `Synchronizer.dropped`.
+NO_PARTNER = "no partner within the slop"
+NEARER_ONE = "another message was nearer"
+OVERFLOW = "queue full"
+TIME_JUMP = "time jumped back"
+
+
+class Synchronizer(SimpleFilter):
+    """Calls back with one message per input, all from the same instant.
+
+    The first input is the pivot: its message is matched with the nearest one of every other input, and passed on
+    only if no other pivot message is nearer to those. Each message is used at most once.
+
+    A pair is passed on as soon as no better one can come: when the stamps are equal, when a later message has
+    arrived, or when the rate seen so far says that the next message will be farther away. So a LiDAR sweep
+    stamped a little before its image does not wait for the next sweep.
+
+    Args:
+        inputs: the filters to synchronise, the pivot first; one alone is passed through.
+        slop: largest stamp difference of a pair, seconds.
+        offsets: seconds added to the stamps of each input, for sensors with a known delay; default none.
+        queue_size: messages kept per input while waiting for a partner.
+
+    Attributes:
+        dropped: messages that left without a partner, counted by (input index, reason).
+        matched: number of sets passed on.
+        difference: largest stamp difference within the last set, seconds.
+        jumps: how often time jumped back.
+        unmatched: messages of each input since the last set.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[SimpleFilter],
+        slop: float,
+        offsets: Sequence[float] | None = None,
+        queue_size: int = 10,
+    ) -> None:
+        super().__init__()
+        if offsets is not None and len(offsets) != len(inputs):
+            raise ValueError(f"{len(offsets)} offsets for {len(inputs)} inputs; expected one per input")
+        self.dropped: Counter[tuple[int, str]] = Counter()
+        self.matched = 0
+        self.difference = 0.0
+        self.jumps = 0
+        self.unmatched = [0] * len(inputs)
+        self._slop = round(slop * 1e9)
+        self._offsets = [round(offset * 1e9) for offset in offsets or [0.0] * len(inputs)]
+        self._queues = [_Queue() for _ in inputs]
+        self._queue_size = queue_size
+        self._lock = threading.Lock()
+        for index, source in enumerate(inputs):
+            source.registerCallback(self._add, index)
+
+    def spread(self) -> float:
+        """Seconds between the newest stamps of the inputs; 0 while one has none."""
+        stamps = [queue.newest for queue in self._queues]
+        known = [stamp for stamp in stamps if stamp is not None]
+        return (max(known) - min(known)) * 1e-9 if len(known) == len(stamps) else 0.0
+
+    def _add(self, message: Any, index: int) -> None:
+        # Callbacks run outside the lock: one that raises or takes long must not hold up the inputs.
+        with self._lock:
+            self.unmatched[index] += 1
+            self._enqueue(index, _Stamped(nanoseconds(message.header.stamp) + self._offsets[index], message))
+            sets = list(iter(self._next_set, None))
+        for matched in sets:
+            self.signalMessage(*matched)
+
+    def _enqueue(self, index: int, item: _Stamped) -> None:
+        queue = self._queues[index]
+        if queue.newest is not None and item.stamp < queue.newest - self._slop:
+            self.jumps += 1
+            for other, stale in enumerate(self._queues):
+                self.dropped[other, TIME_JUMP] += len(stale.items)
+                stale.clear()
+        queue.add(item)
+        if len(queue.items) > self._queue_size:
+            del queue.items[0]
+            self.dropped[index, OVERFLOW] += 1
+
+    def _next_set(self) -> tuple[Any, ...] | None:
+        """Takes the next set that is certain off the queues; None when there is none yet."""
+        pivots, *others = self._queues
+        while pivots.items:
+            pivot = pivots.items[0]
+            partners: list[_Stamped] = []
+            reason = ""
+            for queue in others:
+                partner = queue.nearest(pivot.stamp)
+                if partner is None:
+                    return None
+                if abs(partner.stamp - pivot.stamp) > self._slop:
+                    reason = NO_PARTNER
+                elif (nearest := pivots.nearest(partner.stamp)) is None:
+                    return None
+                elif nearest is not pivot:
+                    reason = NEARER_ONE
+                partners.append(partner)
+            del pivots.items[0]
+            if reason:
+                self.dropped[0, reason] += 1
+                continue
+            for index, (queue, partner) in enumerate(zip(others, partners, strict=True), start=1):
+                passed = queue.items.index(partner)
+                self.dropped[index, NEARER_ONE] += passed
+                del queue.items[: passed + 1]
+            self.matched += 1
+            self.unmatched = [0] * len(self._queues)
+            self.difference = max((abs(partner.stamp - pivot.stamp) for partner in partners), default=0) * 1e-9
+            return (pivot.message, *(partner.message for partner in partners))
+        return None
+
+
+@dataclass(frozen=True, order=True)
+class _Stamped:
+    stamp: int
+    message: Any = field(compare=False)
+
+
+class _Queue:
+    """Messages of one input, by stamp, with what is known of their rate."""
+
+    def __init__(self) -> None:
+        self.items: list[_Stamped] = []
+        self.newest: int | None = None
+        # The shortest of the last few intervals: gaps from lost messages must not pass for the sensor's period.
+        self._intervals: deque[int] = deque(maxlen=10)
+
+    def clear(self) -> None:
+        self.items.clear()
+        self._intervals.clear()
+        self.newest = None
+
+    def add(self, item: _Stamped) -> None:
+        if self.newest is None:
+            self.newest = item.stamp
+        elif item.stamp > self.newest:
+            self._intervals.append(item.stamp - self.newest)
+            self.newest = item.stamp
+        insort(self.items, item)
+
+    def nearest(self, stamp: int) -> _Stamped | None:
+        """The item nearest to ``stamp``; None while one yet to come may be nearer."""
+        if self.newest is None or not self.items:
+            return None
+        best = min(self.items, key=lambda item: abs(item.stamp - stamp))
+        if self.newest >= stamp:
+            return best
+        distance = stamp - best.stamp
+        if self._intervals and best.stamp == self.newest and 2 * distance < min(self._intervals):
+            return best
+        return None

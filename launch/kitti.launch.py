@@ -1,0 +1,128 @@
+"""Replays a recording through the completion node and scores it; ends by itself, non-zero if anything went wrong.
+
+ros2 launch depth_completion_ros kitti.launch.py dataset:=/data/kitti/2011_09_26 lines:=16
+"""
+
+import json
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction, RegisterEventHandler
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from depth_completion_ros.datasets import open_source
+from depth_completion_ros.frame import Frame
+
+PACKAGE = "depth_completion_ros"
+# Lockstep must not lose a message between processes, so the sensor topics are reliable here.
+RELIABLE = {
+    f"qos_overrides./{topic}.subscription.reliability": "reliable"
+    for topic in ("image", "camera_info", "points", "depth", "depth/camera_info")
+}
+ARGUMENTS = {
+    "dataset": ("synthetic", "KITTI raw or depth completion folder, bag (mcap, sqlite3, ROS 1), or 'synthetic'"),
+    "model": ("classical", "completion model, see `depth-completion models`"),
+    "device": ("auto", "auto, cpu, cuda or cuda:N"),
+    "lines": ("0", "LiDAR lines to complete from, the others become ground truth; 0: all lines"),
+    "rate": ("0.0", "speed as a factor of real time; 0: lockstep, every frame is completed"),
+    "output": ("output/kitti", "folder for metrics.json, metrics.csv and previews"),
+    "rviz": ("false", "show image, depth, confidence and cloud in RViz"),
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    arguments = [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, (default, description) in ARGUMENTS.items()
+    ]
+    return LaunchDescription([*arguments, OpaqueFunction(function=launch_nodes)])
+
+
+def launch_nodes(context):
+    value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    # What a parameter must say where tf2 is not installed: where the sensor is, and of what kind.
+    frame = next((item for item in open_source(value["dataset"]).read() if isinstance(item, Frame)), None)
+    if frame is None:
+        raise RuntimeError(f"dataset {value['dataset']} has no frame that can be read")
+    sim_time = {"use_sim_time": True}
+    replay = Node(
+        package=PACKAGE,
+        executable="replay_node",
+        name="replay",
+        output="screen",
+        parameters=[
+            {
+                "source": text(value["dataset"]),
+                "lines": int(value["lines"]),
+                "rate": float(value["rate"]),
+                "wait_for_evaluation": True,
+            }
+        ],
+    )
+    completion = Node(
+        package=PACKAGE,
+        executable="completion_node",
+        name="depth_completion",
+        output="screen",
+        parameters=[
+            sim_time,
+            RELIABLE,
+            {
+                "model": text(value["model"]),
+                "device": text(value["device"]),
+                "sensor": "points" if frame.points is not None else "depth",
+                "use_image": frame.image is not None,
+                "extrinsic": frame.extrinsic.ravel().tolist(),
+            },
+        ],
+    )
+    run = {name: value[name] for name in ("dataset", "model", "device", "lines", "rate")}
+    evaluation = Node(
+        package=PACKAGE,
+        executable="evaluation_node",
+        name="evaluation",
+        output="screen",
+        parameters=[{"output": text(value["output"]), "run": text(json.dumps(run))}],
+    )
+    actions = [
+        replay,
+        completion,
+        evaluation,
+        RegisterEventHandler(OnProcessExit(target_action=evaluation, on_exit=finish)),
+        RegisterEventHandler(OnProcessExit(target_action=completion, on_exit=fail)),
+        RegisterEventHandler(OnProcessExit(target_action=replay, on_exit=fail_if_died)),
+    ]
+    if value["rviz"].lower() in ("true", "1"):
+        config = f"{get_package_share_directory(PACKAGE)}/rviz/depth_completion.rviz"
+        actions.append(
+            Node(package="rviz2", executable="rviz2", name="rviz", arguments=["-d", config], parameters=[sim_time])
+        )
+    return actions
+
+
+def text(value):
+    """A string parameter; launch would read one like 2011_09_26 as a number."""
+    return ParameterValue(value, value_type=str)
+
+
+def finish(event, context):
+    """The evaluation is done: everything else stops; lost frames make the launch fail."""
+    if event.returncode:
+        fail(event, context)
+    return [EmitEvent(event=Shutdown(reason="evaluation finished"))]
+
+
+def fail_if_died(event, context):
+    """The replay ends before the evaluation; 1 means lost frames, which the evaluation reports and fails with."""
+    if event.returncode < 0 or event.returncode > 1:
+        fail(event, context)
+
+
+def fail(event, context):
+    """Ends the launch with a non-zero exit code: launch does so when a handler raises."""
+    if not context.is_shutdown:
+        raise RuntimeError(f"{event.process_name} ended with exit code {event.returncode}: see its messages above")

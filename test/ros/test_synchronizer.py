@@ -1,0 +1,155 @@
+import numpy as np
+import pytest
+
+pytest.importorskip("message_filters")
+from message_filters import SimpleFilter
+from std_msgs.msg import Header
+
+from depth_completion_ros.ros.messages import header
+from depth_completion_ros.ros.synchronizer import NEARER_ONE, NO_PARTNER, OVERFLOW, TIME_JUMP, Synchronizer
+
+
+class Message:
+    def __init__(self, seconds: float) -> None:
+        self.header: Header = header(round(seconds * 1e9), "")
+        self.seconds = seconds
+
+
+class Bench:
+    """A synchroniser, a way to feed it, and what came out."""
+
+    def __init__(self, inputs: int = 2, slop: float = 0.05, **options) -> None:
+        self.sources = [SimpleFilter() for _ in range(inputs)]
+        self.synchronizer = Synchronizer(self.sources, slop, **options)
+        self.sets: list[tuple[float, ...]] = []
+        self.synchronizer.registerCallback(lambda *messages: self.sets.append(tuple(m.seconds for m in messages)))
+
+    def feed(self, *arrivals: tuple[int, float]) -> None:
+        for index, seconds in arrivals:
+            self.sources[index].signalMessage(Message(seconds))
+
+    def dropped(self, index: int, reason: str) -> int:
+        return self.synchronizer.dropped[index, reason]
+
+
+def test_equal_stamps_pair_at_once_in_either_order():
+    bench = Bench()
+    bench.feed((0, 1.0), (1, 1.0), (1, 1.1))
+    assert bench.sets == [(1.0, 1.0)]
+    bench.feed((0, 1.1))
+    assert bench.sets == [(1.0, 1.0), (1.1, 1.1)]
+
+
+def test_a_nearer_message_that_arrives_later_wins():
+    # Greedy pairing would take the cloud at 0.96 for the image at 1.0.
+    bench = Bench()
+    bench.feed((0, 0.9), (1, 0.96), (0, 1.0))
+    assert bench.sets == []
+    bench.feed((1, 1.01))
+    assert bench.sets == [(1.0, 1.01)]
+    assert bench.dropped(1, NEARER_ONE) == 1
+
+
+def test_a_fast_camera_gives_each_sweep_its_nearest_image():
+    bench = Bench()
+    images = [round(i / 30, 6) for i in range(31)]
+    sweeps = [round(0.002 + i / 10, 6) for i in range(10)]
+    for index, seconds in sorted([(0, t) for t in images] + [(1, t) for t in sweeps], key=lambda item: item[1]):
+        bench.feed((index, seconds))
+    expected = [(min(images, key=lambda image: abs(image - sweep)), sweep) for sweep in sweeps]
+    assert bench.sets == expected
+    assert len({image for image, _ in bench.sets}) == len(bench.sets)
+
+
+def test_a_sweep_just_before_its_image_does_not_wait_for_the_next_sweep():
+    bench = Bench()
+    bench.feed((1, 0.0), (1, 0.1), (0, 0.11))
+    # The next sweep is due at 0.2, farther away than 0.01: nothing to wait for.
+    assert bench.sets == [(0.11, 0.1)]
+
+
+def test_messages_farther_apart_than_the_slop_never_pair_and_are_counted():
+    bench = Bench(slop=0.05)
+    for i in range(5):
+        bench.feed((0, i * 1.0), (1, i * 1.0 + 0.5))
+    assert bench.sets == []
+    assert bench.dropped(0, NO_PARTNER) >= 3
+
+
+def test_time_jumping_back_starts_anew():
+    bench = Bench()
+    for second in (10.0, 10.1, 10.2):
+        bench.feed((0, second), (1, second))
+    bench.feed((0, 10.3))
+    for second in (1.0, 1.1):
+        bench.feed((0, second), (1, second))
+    assert bench.sets == [(10.0, 10.0), (10.1, 10.1), (10.2, 10.2), (1.0, 1.0), (1.1, 1.1)]
+    assert bench.dropped(0, TIME_JUMP) == 1
+
+
+def test_a_late_message_within_the_slop_is_no_jump():
+    bench = Bench()
+    bench.feed((0, 1.0), (0, 1.1), (1, 1.1), (1, 1.06))
+    assert bench.sets[-1] == (1.1, 1.1)
+    assert bench.dropped(0, TIME_JUMP) == bench.dropped(1, TIME_JUMP) == 0
+
+
+def test_offsets_shift_the_stamps_of_an_input():
+    bench = Bench(slop=0.01, offsets=[0.0, 0.1])
+    bench.feed((1, 0.9), (0, 1.0))
+    assert bench.sets == [(1.0, 0.9)]
+    assert bench.synchronizer.difference == pytest.approx(0.0)
+
+
+def test_a_callback_that_raises_does_not_lock_the_inputs():
+    bench = Bench()
+    calls = []
+
+    def fails(*_messages):
+        calls.append(1)
+        raise RuntimeError("boom")
+
+    bench.synchronizer.registerCallback(fails)
+    for second in (1.0, 2.0):
+        bench.feed((0, second))
+        with pytest.raises(RuntimeError, match="boom"):
+            bench.feed((1, second))
+    assert len(calls) == 2
+
+
+def test_a_dead_partner_fills_the_queue_and_no_more():
+    bench = Bench(queue_size=4)
+    bench.feed(*[(0, float(i)) for i in range(10)])
+    assert bench.dropped(0, OVERFLOW) == 6
+
+
+def test_one_input_passes_through():
+    bench = Bench(inputs=1)
+    bench.feed((0, 1.0), (0, 1.1))
+    assert bench.sets == [(1.0,), (1.1,)]
+
+
+def test_three_inputs_match_together():
+    bench = Bench(inputs=3)
+    bench.feed((0, 1.0), (1, 1.0), (2, 1.0), (0, 1.1), (2, 1.1), (1, 1.1))
+    assert bench.sets == [(1.0, 1.0, 1.0), (1.1, 1.1, 1.1)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_jittered_streams_give_mutual_nearest_pairs(seed):
+    """Against brute force: a pair is right when each of the two is the nearest of its kind to the other."""
+    random = np.random.default_rng(seed)
+    images = np.round(np.arange(60) / 20 + random.normal(0, 0.004, 60), 6)
+    sweeps = np.round(np.arange(30) / 10 + random.normal(0.01, 0.004, 30), 6)
+    bench = Bench()
+    for index, seconds in sorted([(0, t) for t in images] + [(1, t) for t in sweeps], key=lambda item: item[1]):
+        bench.feed((index, float(seconds)))
+    for image, sweep in bench.sets:
+        assert images[np.argmin(abs(images - sweep))] == image
+        assert sweeps[np.argmin(abs(sweeps - image))] == sweep
+    assert len(bench.sets) >= 28
+
+
+def test_as_many_offsets_as_inputs():
+    with pytest.raises(ValueError, match="1 offsets for 2 inputs"):
+        Synchronizer([SimpleFilter(), SimpleFilter()], 0.05, offsets=[0.0])
