@@ -73,6 +73,8 @@ def _complete_source(options: argparse.Namespace) -> int:
         raise ValueError("--image belongs to --sparse; a --source brings its own images")
     source = open_source(options.source)
     frames = range(len(source))[options.frames or slice(None)]
+    if not frames:
+        raise ValueError(f"{options.source} has {len(source)} frames, none of those asked for with --frames")
     completer = DepthCompleter(options.model, options.device)
     report = Report(options.output, {name: getattr(options, name) for name in ("source", "model", "lines")})
     results = _completions(islice(source.read(), frames.start, frames.stop), completer, options.lines)

@@ -86,7 +86,7 @@ def _pair(predictions: list[Path], truths: list[Path], by_order: bool) -> list[t
         )
     extra = len(predicted) - len(truth_of)
     if extra:
-        print(f"{extra} predictions have no ground truth and are left out", file=sys.stderr)
+        print(f"left out: {extra} prediction(s) without ground truth", file=sys.stderr)
     return [(predicted[frame], truth) for frame, truth in truth_of.items()]
 
 

@@ -1,0 +1,131 @@
+"""Folders of predictions against folders of ground truth, through the command line."""
+
+import json
+
+import numpy as np
+import pytest
+
+from depth_completion_ros.cli.main import main
+from depth_completion_ros.evaluation.metrics import depth_errors, mean_errors
+from depth_completion_ros.images import read_depth_png, write_depth_png
+
+KITTI = "2011_09_26_drive_0002_sync_{}_{:010d}_image_02.png"
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Three pairs: predictions with holes, sparse ground truth."""
+    rng = np.random.default_rng(0)
+    predictions, truths = tmp_path / "predictions", tmp_path / "ground_truth"
+    for folder in (predictions, truths):
+        folder.mkdir()
+    for name in ("0000000001.png", "0000000002.png", "0000000003.png"):
+        depth = rng.uniform(2, 80, (20, 30)).astype(np.float32)
+        write_depth_png(predictions / name, np.where(rng.random(depth.shape) < 0.9, depth + 1, 0))
+        write_depth_png(truths / name, np.where(rng.random(depth.shape) < 0.4, depth, 0))
+    return predictions, truths
+
+
+def evaluate(capsys, *arguments):
+    status = main(["evaluate", *map(str, arguments)])
+    return status, *capsys.readouterr()
+
+
+def test_json_is_the_mean_over_the_images(folders, capsys):
+    predictions, truths = folders
+    status, out, _ = evaluate(capsys, predictions, truths, "--json")
+    summary = json.loads(out)
+    names = sorted(path.name for path in truths.iterdir())
+    expected = mean_errors(
+        [depth_errors(read_depth_png(predictions / name), read_depth_png(truths / name)) for name in names]
+    )
+    assert status == 0
+    assert summary["frames"] == 3
+    assert summary["rmse_mm"] == expected.rmse_mm
+    assert summary["silog"] == expected.silog
+
+
+def test_table_and_files(folders, tmp_path, capsys):
+    status, out, _ = evaluate(capsys, *folders, "--output", tmp_path / "out")
+    assert status == 0
+    assert out.startswith("3 frames, 0 lost\n")
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["frames"] == 3
+    assert len((tmp_path / "out" / "metrics.csv").read_text().splitlines()) == 4
+
+
+def test_missing_predictions_are_listed(folders, capsys):
+    predictions, truths = folders
+    (predictions / "0000000002.png").unlink()
+    status, _, error = evaluate(capsys, predictions, truths)
+    assert status == 2
+    assert "lacks 1 of 3" in error
+    assert "0000000002.png" in error
+
+
+def test_predictions_without_ground_truth_are_told(folders, capsys):
+    predictions, truths = folders
+    (truths / "0000000002.png").unlink()
+    status, out, error = evaluate(capsys, predictions, truths)
+    assert status == 0
+    assert out.startswith("2 frames")
+    assert "1 prediction" in error
+
+
+@pytest.mark.parametrize("kind", ["image", "velodyne_raw", "groundtruth_depth"])
+def test_kitti_names_of_one_frame_belong_together(folders, capsys, kind):
+    predictions, truths = folders
+    _, expected, _ = evaluate(capsys, predictions, truths, "--json")
+    for number in (1, 2, 3):
+        (predictions / f"{number:010d}.png").rename(predictions / KITTI.format(kind, number))
+        (truths / f"{number:010d}.png").rename(truths / KITTI.format("groundtruth_depth", number))
+    status, out, _ = evaluate(capsys, predictions, truths, "--json")
+    assert status == 0
+    assert json.loads(out)["mae_mm"] == json.loads(expected)["mae_mm"]
+
+
+def test_two_predictions_of_one_frame_are_refused(folders, capsys):
+    predictions, truths = folders
+    for kind in ("image", "velodyne_raw"):
+        write_depth_png(predictions / KITTI.format(kind, 1), np.ones((20, 30)))
+    status, _, error = evaluate(capsys, predictions, truths)
+    assert status == 2
+    assert "same frame" in error
+
+
+def test_other_names_are_paired_only_when_asked(folders, capsys):
+    predictions, truths = folders
+    _, expected, _ = evaluate(capsys, predictions, truths, "--json")
+    for path in list(predictions.iterdir()):
+        path.rename(predictions / f"prediction_{path.name}")
+    assert evaluate(capsys, predictions, truths)[0] == 2
+    status, out, _ = evaluate(capsys, predictions, truths, "--json", "--by-order")
+    assert status == 0
+    assert json.loads(out)["mae_mm"] == json.loads(expected)["mae_mm"]
+    next(predictions.iterdir()).unlink()
+    status, _, error = evaluate(capsys, predictions, truths, "--by-order")
+    assert status == 2
+    assert "2 predictions with 3" in error
+
+
+def test_damaged_file_is_named(folders, capsys):
+    predictions, truths = folders
+    path = truths / "0000000002.png"
+    path.write_bytes(path.read_bytes()[:100])
+    status, _, error = evaluate(capsys, predictions, truths)
+    assert status == 2
+    assert f"{path}: damaged" in error
+
+
+@pytest.mark.parametrize("size", [(20, 30), (10, 30)])
+def test_files_that_cannot_be_scored_are_named(folders, capsys, size):
+    predictions, truths = folders
+    write_depth_png(predictions / "0000000002.png", np.zeros(size))
+    status, _, error = evaluate(capsys, predictions, truths)
+    assert status == 2
+    assert f"{predictions / '0000000002.png'} against {truths / '0000000002.png'}: " in error
+
+
+def test_folder_without_pictures_is_named(tmp_path, capsys):
+    status, _, error = evaluate(capsys, tmp_path, tmp_path)
+    assert status == 2
+    assert f"{tmp_path} holds no PNG file" in error
