@@ -20,11 +20,13 @@ StrPath = str | os.PathLike[str]
 def read_image(path: StrPath) -> NDArray[np.uint8]:
     """Reads a picture as (H, W, 3) uint8 RGB; grey pictures get three equal channels.
 
+    Pixels stay where the camera put them, because its calibration says so: EXIF rotation is ignored.
+
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged or no picture.
     """
-    return np.asarray(_decode(path, cv2.IMREAD_COLOR)[..., ::-1], np.uint8, order="C")
+    return np.asarray(_decode(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)[..., ::-1], np.uint8, order="C")
 
 
 def write_image(path: StrPath, rgb: NDArray[np.uint8]) -> None:
@@ -101,7 +103,7 @@ def colorize_depth(
 
 def depth_range(depth: NDArray[np.float32]) -> tuple[float, float]:
     """The 2nd and the 98th percentile of the known depths, in metres; 1 and 100 where nothing is known."""
-    known = depth[depth > 0]
+    known = depth[(depth > 0) & (depth < np.inf)]
     if not known.size:
         return 1.0, 100.0
     near, far = np.percentile(known[:: 1 + known.size // 20_000], (2, 98))  # a sample is as good, and quick

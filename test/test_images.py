@@ -25,6 +25,16 @@ def test_grey_image_reads_as_rgb(tmp_path):
     np.testing.assert_array_equal(images.read_image(tmp_path / "a.png"), np.dstack([grey] * 3))
 
 
+def test_pixels_stay_where_the_camera_put_them(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (16, 32, 3), np.uint8)
+    images.write_image(tmp_path / "a.jpg", image)
+    jpeg = (tmp_path / "a.jpg").read_bytes()
+    turned = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # orientation 6
+    (tmp_path / "b.jpg").write_bytes(jpeg[:2] + b"\xff\xe1" + (len(turned) + 2).to_bytes(2, "big") + turned + jpeg[2:])
+    assert cv2.imread(str(tmp_path / "b.jpg")).shape == (32, 16, 3)
+    np.testing.assert_array_equal(images.read_image(tmp_path / "b.jpg"), images.read_image(tmp_path / "a.jpg"))
+
+
 @pytest.mark.parametrize(
     ("metres", "pixel"),
     [
@@ -112,7 +122,7 @@ def test_depth_beyond_the_range_keeps_the_last_colour():
 
 
 def test_range_ignores_outliers_and_the_unknown(depth):
-    depth[0, :3] = np.nan, 0, 5000
+    depth[0, :4] = np.nan, 0, 5000, np.inf
     near, far = images.depth_range(depth)
     assert 1 < near < 6
     assert 75 < far < 80

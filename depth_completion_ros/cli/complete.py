@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from depth_completion_ros.datasets import DamagedFrame
+    from depth_completion_ros.evaluation.metrics import DepthErrors
     from depth_completion_ros.evaluation.report import Report
     from depth_completion_ros.frame import Completion, Frame
     from depth_completion_ros.pipeline import DepthCompleter
@@ -64,7 +65,6 @@ def _complete_source(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from depth_completion_ros.datasets import DamagedFrame, open_source
-    from depth_completion_ros.evaluation.metrics import depth_errors
     from depth_completion_ros.evaluation.preview import draw_preview
     from depth_completion_ros.evaluation.report import Report
     from depth_completion_ros.pipeline import DepthCompleter
@@ -84,10 +84,9 @@ def _complete_source(options: argparse.Namespace) -> int:
             tqdm.write(f"{result.name}: {result.error}", file=sys.stderr)
             continue
         frame, completion = result
-        truth = frame.ground_truth
-        errors = None if truth is None else depth_errors(completion.depth, truth)
+        errors = _score(frame, completion)
         report.add(frame.name, errors)
-        report.add_preview(frame.name, draw_preview(completion, frame.image, truth, errors))
+        report.add_preview(frame.name, draw_preview(completion, frame.image, frame.ground_truth, errors))
         _save(report, frame.name, completion)
     print(report.table())
     print(f"written to {report.write().parent}")
@@ -111,6 +110,18 @@ def _completions(
             yield frame, completer.complete(frame)
         except EmptySparseDepthError as error:
             yield DamagedFrame(frame.name, error)
+
+
+def _score(frame: Frame, completion: Completion) -> DepthErrors | None:
+    """The errors of one frame, None where it has no ground truth."""
+    from depth_completion_ros.evaluation.metrics import depth_errors
+
+    if frame.ground_truth is None or not frame.ground_truth.any():
+        return None
+    try:
+        return depth_errors(completion.depth, frame.ground_truth)
+    except ValueError as error:
+        raise ValueError(f"frame {frame.name}: {error}") from error
 
 
 def _save(report: Report, name: str, completion: Completion) -> None:
