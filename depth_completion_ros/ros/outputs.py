@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from depth_completion_ros.frame import Completion, Frame
 from depth_completion_ros.images import colorize_depth
 from depth_completion_ros.ros.messages import camera_info_message, coloured_cloud_message, image_message
 
-_TOPICS: dict[str, type] = {
+TOPICS: dict[str, type] = {
     "~/sparse_depth/image": Image,
     "~/confidence/image": Image,
     "~/depth/color": Image,
@@ -45,7 +46,7 @@ class Outputs:
                 QoSProfile(depth=5),
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
             )
-            for topic, message_type in _TOPICS.items()
+            for topic, message_type in TOPICS.items()
         }
 
     def close(self) -> None:
@@ -55,12 +56,26 @@ class Outputs:
 
     def wanted(self) -> bool:
         """Whether anybody listens to anything."""
-        return any(map(self._listened_to, _TOPICS))
+        return any(map(self.listened_to, TOPICS))
 
-    def publish(self, frame: Frame, completion: Completion, header: Header, info: CameraInfo | None) -> None:
-        """Publishes a completion; ``info`` goes out as it came in where the images are not rectified.
+    def publish(
+        self,
+        frame: Frame,
+        completion: Completion,
+        header: Header,
+        info: CameraInfo | None,
+        topics: Iterable[str] = TOPICS,
+    ) -> None:
+        """Publishes a completion on those of ``topics`` that somebody listens to.
 
         The depth image goes last: who has it can rely on the rest having been sent.
+
+        Args:
+            frame: what was completed.
+            completion: what came out.
+            header: the image's stamp and the camera's optical frame.
+            info: the camera's own camera_info, passed on with the new header; None to make one.
+            topics: in the order of publishing.
         """
         makers = {
             "~/sparse_depth/image": lambda: image_message(self._encode(_unknown(completion.sparse_depth)), header),
@@ -70,11 +85,12 @@ class Outputs:
             "~/depth/camera_info": lambda: _info(frame, header, info),
             "~/depth/image": lambda: image_message(self._encode(completion.depth), header),
         }
-        for topic, make in makers.items():
-            if self._listened_to(topic):
-                self._publishers[topic].publish(make())
+        for topic in topics:
+            if self.listened_to(topic):
+                self._publishers[topic].publish(makers[topic]())
 
-    def _listened_to(self, topic: str) -> bool:
+    def listened_to(self, topic: str) -> bool:
+        """Whether anybody listens to ``topic``."""
         return bool(self._publishers[topic].get_subscription_count())
 
 

@@ -1,0 +1,194 @@
+"""``depth-completion bench``: what each stage costs, from messages in to messages out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import cycle, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from depth_completion_ros.frame import Completion, Frame
+    from depth_completion_ros.pipeline import DepthCompleter
+
+_WARM_UP = 3
+# What a robot needs of a frame, and what people look at.
+_IMAGES = ("~/sparse_depth/image", "~/confidence/image", "~/depth/camera_info", "~/depth/image")
+_VIEWS = ("~/depth/color", "~/points")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the command to ``depth-completion``."""
+    parser = subparsers.add_parser(
+        "bench",
+        help="time every stage",
+        description="Times each stage over a recording, warm and synchronised: decoding of messages, projection, the "
+        "model, and publishing to a listener in another process over DDS.",
+    )
+    parser.add_argument("--model", default="classical", help="a model, or 'all' (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    parser.add_argument("--source", default="synthetic", metavar="PATH", help="a KITTI folder, a bag, or 'synthetic'")
+    parser.add_argument("--lines", type=int, metavar="N", help="keep N scan lines of --source")
+    parser.add_argument("--frames", type=int, default=30, metavar="N", help="frames timed (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the median and the 95th percentile of every stage."""
+    import cv2
+    import torch
+
+    from depth_completion_ros.datasets import open_source
+    from depth_completion_ros.evaluation.holdout import hold_out
+    from depth_completion_ros.networks.registry import models
+
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(options.threads)
+    frames = list(islice(open_source(options.source), min(options.frames, 10)))
+    if options.lines:
+        frames = [hold_out(frame, options.lines) for frame in frames]
+    names = [info.name for info in models()] if options.model == "all" else [options.model]
+    results = {name: _time_model(name, frames, options) for name in names}
+    camera = frames[0].camera
+    points = 0 if frames[0].points is None else len(frames[0].points)
+    setting = {
+        "hardware": _hardware(options.threads),
+        "source": options.source,
+        "size": f"{camera.width}x{camera.height}",
+        "points": points,
+        "frames": options.frames,
+    }
+    if options.json:
+        print(json.dumps({**setting, "milliseconds": results}, indent=2))
+        return 0
+    print(setting["hardware"])
+    print(f"{setting['size']} pixels, {points} points, {options.frames} frames of {options.source}")
+    for name, stages in results.items():
+        print(f"\n{name:36}{'median':>10}{'p95':>10}  ms")
+        for stage, (median, p95) in stages.items():
+            print(f"  {stage:34}{median:10.2f}{p95:10.2f}")
+    return 0
+
+
+def _time_model(name: str, frames: list[Frame], options: argparse.Namespace) -> dict[str, tuple[float, float]]:
+    import numpy as np
+    from tqdm import tqdm
+
+    from depth_completion_ros.pipeline import DepthCompleter
+
+    completer = DepthCompleter(name, options.device)
+    durations: dict[str, list[float]] = defaultdict(list)
+    with _message_stages() as messages:
+        repeated = islice(cycle(frames), options.frames + _WARM_UP)
+        for number, frame in enumerate(tqdm(repeated, name, options.frames + _WARM_UP, unit="frame", disable=None)):
+            stages = messages(frame, completer)
+            if number >= _WARM_UP:
+                for stage, duration in stages.items():
+                    durations[stage].append(duration)
+    percentiles = {stage: np.percentile(values, (50, 95)) for stage, values in durations.items()}
+    return {stage: (float(median), float(p95)) for stage, (median, p95) in percentiles.items()}
+
+
+@contextmanager
+def _message_stages() -> Iterator[Callable[[Frame, DepthCompleter], dict[str, float]]]:
+    """Gives a function that takes a frame through the node's own code and returns the milliseconds of each stage.
+
+    The messages go out over DDS to a listener in another process.
+    """
+    import subprocess
+    import sys
+
+    import rclpy
+    from rclpy.lifecycle import LifecycleNode
+
+    from depth_completion_ros.ros.outputs import TOPICS, Outputs
+
+    rclpy.init()
+    listener = subprocess.Popen([sys.executable, "-c", _LISTENER])
+    node = LifecycleNode("depth_completion")
+    try:
+        node.trigger_configure()
+        outputs = Outputs(node, "32FC1")
+        node.trigger_activate()
+        deadline = time.monotonic() + 30
+        while not all(map(outputs.listened_to, TOPICS)):
+            if time.monotonic() > deadline:
+                raise TimeoutError("the benchmark's listener did not appear within 30 s: is ROS communication blocked?")
+            time.sleep(0.05)
+
+        def stages(frame: Frame, completer: DepthCompleter) -> dict[str, float]:
+            return _run_stages(frame, completer, outputs)
+
+        yield stages
+    finally:
+        listener.kill()
+        listener.wait()
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+_LISTENER = """
+import rclpy
+from depth_completion_ros.ros.outputs import TOPICS
+rclpy.init()
+node = rclpy.create_node("listener")
+for topic, message_type in TOPICS.items():
+    node.create_subscription(message_type, topic.replace("~", "depth_completion"), lambda message: None, 5)
+rclpy.spin(node)
+"""
+
+
+def _run_stages(frame: Frame, completer: DepthCompleter, outputs: Any) -> dict[str, float]:
+    from depth_completion_ros import message_arrays
+    from depth_completion_ros.ros import messages
+
+    header = messages.header(frame.stamp, "camera")
+    info = messages.camera_info_message(frame.camera, header)
+    image = None if frame.image is None else messages.image_message(frame.image, header)
+    points = None if frame.points is None else messages.cloud_message(frame.points, header, rings=frame.rings)
+    depth = None if frame.depth is None else messages.image_message(frame.depth, header)
+
+    clock = time.perf_counter
+    started = clock()
+    message_arrays.camera_of(info)
+    if image is not None:
+        message_arrays.image_array(image)
+    if points is not None:
+        message_arrays.cloud_points(points)
+    if depth is not None:
+        message_arrays.depth_array(depth)
+    decoded = clock()
+    completion: Completion = completer.complete(frame)
+    completed = clock()
+    outputs.publish(frame, completion, header, info, _IMAGES)
+    published = clock()
+    outputs.publish(frame, completion, header, info, _VIEWS)
+    viewed = clock()
+    return {
+        "decode": (decoded - started) * 1e3,
+        **completion.milliseconds,
+        "publish images": (published - completed) * 1e3,
+        "total": (published - started) * 1e3,
+        "publish cloud and colours": (viewed - published) * 1e3,
+    }
+
+
+def _hardware(threads: int) -> str:
+    import torch
+
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        processor = names[0] if names else processor
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{processor} ({os.cpu_count()} cores, {threads} used){gpu}, PyTorch {torch.__version__}"

@@ -1,0 +1,56 @@
+"""Starts the completion node for a robot, from a config file.
+
+ros2 launch depth_completion_ros live.launch.py config:=my_robot.yaml image:=/camera/image_raw \
+    camera_info:=/camera/camera_info points:=/lidar/points
+"""
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+PACKAGE = "depth_completion_ros"
+
+
+def generate_launch_description() -> LaunchDescription:
+    share = get_package_share_directory(PACKAGE)
+    arguments = {
+        "config": (f"{share}/config/live.yaml", "parameters of the node; copy config/live.yaml and edit it"),
+        "image": ("image", "topic of the camera's images"),
+        "camera_info": ("camera_info", "topic of the camera's calibration"),
+        "points": ("points", "topic of the LiDAR's clouds, where the config says sensor: points"),
+        "depth": ("depth", "topic of the ToF camera's depth, where the config says sensor: depth"),
+        "depth_camera_info": ("depth/camera_info", "topic of the ToF camera's calibration, if it is not registered"),
+        "rviz": ("false", "show image, depth, confidence and cloud in RViz"),
+    }
+    remapped = ("image", "camera_info", "points", "depth")
+    return LaunchDescription(
+        [
+            *(
+                DeclareLaunchArgument(name, default_value=default, description=description)
+                for name, (default, description) in arguments.items()
+            ),
+            Node(
+                package=PACKAGE,
+                executable="completion_node",
+                name="depth_completion",
+                output="screen",
+                parameters=[LaunchConfiguration("config")],
+                remappings=[
+                    *((topic, LaunchConfiguration(topic)) for topic in remapped),
+                    ("image/compressed", [LaunchConfiguration("image"), "/compressed"]),
+                    ("depth/compressedDepth", [LaunchConfiguration("depth"), "/compressedDepth"]),
+                    ("depth/camera_info", LaunchConfiguration("depth_camera_info")),
+                ],
+            ),
+            Node(
+                package="rviz2",
+                executable="rviz2",
+                name="rviz",
+                arguments=["-d", f"{share}/rviz/depth_completion.rviz"],
+                condition=IfCondition(LaunchConfiguration("rviz")),
+            ),
+        ]
+    )

@@ -1,0 +1,247 @@
+import numpy as np
+import pytest
+
+from .conftest import CAMERA, Process, good_image, good_info, good_points, header, image_message, plane
+
+from depth_completion_ros.geometry.camera import Camera
+from depth_completion_ros.message_arrays import camera_of, cloud_points, depth_array, image_array
+from depth_completion_ros.ros.messages import camera_info_message, cloud_message
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+
+
+def test_a_wall_comes_back_on_every_output(make_robot):
+    robot = make_robot()
+    for message_type, topic in (
+        (CameraInfo, "depth/camera_info"),
+        (Image, "confidence/image"),
+        (Image, "sparse_depth/image"),
+        (Image, "depth/color"),
+        (PointCloud2, "points"),
+    ):
+        robot.listen(message_type, topic)
+    robot.wait_until_ready()
+    robot.completes()
+    nanos = robot.send()
+    depth = robot.depth(nanos)
+    np.testing.assert_allclose(depth, 10.0, rtol=1e-3)
+    robot.spin_until(lambda: all(nanos in received for received in robot.outputs.values()), "an output is missing")
+    outputs = {topic: received[nanos] for topic, received in robot.outputs.items()}
+    assert {message.header.frame_id for message in outputs.values()} == {"camera"}
+    assert outputs["depth/image"].encoding == outputs["confidence/image"].encoding == "32FC1"
+    sparse = depth_array(outputs["sparse_depth/image"])
+    assert np.count_nonzero(sparse) == len(plane())
+    confidence = np.frombuffer(outputs["confidence/image"].data, np.float32)
+    assert confidence.min() >= 0 and confidence.max() <= 1 and confidence.mean() > 0.3
+    assert camera_of(outputs["depth/camera_info"]) == CAMERA
+    assert image_array(outputs["depth/color"]).shape == (CAMERA.height, CAMERA.width, 3)
+    points, _ = cloud_points(outputs["points"])
+    np.testing.assert_allclose(points[:, 2], 10.0, rtol=1e-3)
+    np.testing.assert_allclose(points[0, :2], (np.array([0, 0]) - (CAMERA.cx, CAMERA.cy)) / 60.0 * 10, rtol=1e-2)
+
+
+def test_faults_are_said_once_and_the_node_recovers(robot):
+    """One node lives through every fault of its inputs; after each it completes again."""
+    log = robot.completion
+
+    def fault(expected: str, send, times: int = 4) -> None:
+        begun = len(log.lines)
+        for _ in range(times):
+            send()
+            robot.spin(0.15)
+        log.wait_for_line(expected, begun)
+        assert log.log(begun).count(expected) == 1, log.log(begun)
+        robot.completes()
+        log.wait_for_line("recovered from", begun)
+        assert "Traceback" not in log.log(begun)
+
+    def send_with(**messages):
+        nanos = round(robot.next_stamp() * 1e9)
+        robot.send(nanos * 1e-9, **{name: make(nanos) for name, make in messages.items()})
+
+    fault("no camera_info", lambda: robot.send(info=None))  # the first: nothing has come yet
+
+    other = Camera(width=64, height=48, fx=60.0, fy=60.0, cx=31.5, cy=23.5)
+    fault(
+        "camera_info is for 64x48 pixels, the images are 80x60",
+        lambda: send_with(info=lambda nanos: camera_info_message(other, header(nanos, "camera"))),
+    )
+
+    def strange(nanos):
+        image = good_image(nanos)
+        image.encoding = "strange8"
+        return image
+
+    fault("'strange8'", lambda: send_with(image=strange))
+
+    def truncated(nanos):
+        image = good_image(nanos)
+        image.data = image.data[:-100]
+        return image
+
+    fault("image:", lambda: send_with(image=truncated))
+
+    def cloud(points):
+        return lambda nanos: cloud_message(points, header(nanos, "lidar"))
+
+    fault("holds no measurement", lambda: send_with(points=cloud(plane()[:0])))
+    fault("holds no measurement", lambda: send_with(points=cloud(np.full((50, 3), np.nan, np.float32))))
+    fault("holds no measurement", lambda: send_with(points=cloud(-plane())))
+
+    def apart():
+        stamp = robot.next_stamp() + 1.0
+        robot.send(stamp, points=good_points(round((stamp - 0.55) * 1e9)))
+
+    fault("stamps within 0.05 s", apart, times=25)
+    fault("is the sensor running", lambda: robot.send(points=None), times=25)
+
+
+def test_stamps_a_second_apart(robot):
+    log = robot.completion
+    for _ in range(30):
+        stamp = robot.next_stamp() + 1.0
+        robot.send(stamp, points=good_points(round((stamp - 1.05) * 1e9)))
+        robot.spin(0.05)
+        robot._stamp = stamp - 0.9
+    log.wait_for_line("s apart")
+    robot.completes()
+
+
+def test_time_jumping_back_starts_anew(robot):
+    robot.completes()
+    for loop in range(3):
+        for i in range(3):
+            nanos = robot.send(10.0 + i * 0.1)
+            np.testing.assert_allclose(robot.depth(nanos), 10.0, rtol=1e-3)
+            robot.outputs["depth/image"].clear()
+    assert robot.completion.log().count("time jumped back") == 3
+
+
+def test_a_missing_extrinsic_is_said_and_parameter_names_are_given(make_robot):
+    robot = make_robot(extrinsic="[]")
+    robot.wait_until_ready()
+    for _ in range(3):
+        robot.send()
+        robot.spin(0.2)
+    robot.completion.wait_for_line("no extrinsic from 'lidar' to 'camera'")
+    assert robot.completion.log().count("no extrinsic") == 1
+    assert "parameter extrinsic" in robot.completion.log()
+    # A cloud that is in the camera's frame already needs none.
+    nanos = round(robot.next_stamp() * 1e9)
+    robot.send(nanos * 1e-9, points=cloud_message(plane(), header(nanos, "camera")))
+    np.testing.assert_allclose(robot.depth(nanos), 10.0, rtol=1e-3)
+
+
+def test_diagnostics_name_the_fault(robot):
+    robot.completes()
+    robot.spin_until(lambda: any("completing" in text for text in robot.diagnostics), "no diagnostics")
+    robot.send(points=cloud_message(plane()[:0], header(round((robot._stamp + 0.1) * 1e9), "lidar")))
+    robot.spin_until(lambda: any("no measurement" in text for text in robot.diagnostics), "no fault in diagnostics")
+
+
+def test_depth_images_registered_to_the_camera(make_robot):
+    robot = make_robot(sensor="depth")
+    depth = robot.node.create_publisher(Image, "depth", 10)
+    robot.spin_until(depth.get_subscription_count, "nobody listens to depth")
+    robot.spin_until(lambda: robot.node.count_publishers("depth_completion/depth/image"), "no output")
+    measured = np.zeros((CAMERA.height, CAMERA.width), np.float32)
+    measured[::4, ::4] = 2.5
+    for _ in range(20):
+        stamp = robot.next_stamp()
+        nanos = robot.send(stamp, points=None)
+        depth.publish(image_message((measured * 1000).astype(np.uint16), header(nanos, "camera")))
+        robot.spin(0.3)
+        if nanos in robot.outputs["depth/image"]:
+            break
+    np.testing.assert_allclose(robot.depth(nanos), 2.5, rtol=1e-3)
+
+
+def test_without_a_camera_image(make_robot):
+    robot = make_robot(use_image="false")
+    robot.spin_until(robot.points.get_subscription_count, "nobody listens to points")
+    for _ in range(20):
+        nanos = robot.send(image=None)
+        robot.spin(0.3)
+        if nanos in robot.outputs["depth/image"]:
+            break
+    assert robot.outputs["depth/image"][nanos].header.frame_id == "camera"
+    np.testing.assert_allclose(robot.depth(nanos), 10.0, rtol=1e-3)
+
+
+def test_no_work_without_listeners(robot):
+    robot.completes()
+    for subscription in list(robot.node.subscriptions):
+        if "depth/image" in subscription.topic_name:
+            robot.node.destroy_subscription(subscription)
+    robot.spin(0.5)
+    before = len(robot.completion.lines)
+    # Would be a fault if anybody worked on it.
+    for _ in range(3):
+        robot.send(points=cloud_message(plane()[:0], header(0, "lidar")))
+    robot.spin(0.5)
+    assert robot.completion.lines[before:] == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"model": "nonsense"}, "unknown model 'nonsense'"),
+        ({"device": "cuda:99"}, "device 'cuda:99'"),
+        ({"slop": "-1.0"}, "slop"),
+        ({"sensor": "radar"}, "expected one of points, depth"),
+        ({"extrinsic": "[1.0, 2.0]"}, "expected 0 or 16"),
+    ],
+)
+def test_wrong_parameters_end_the_node_with_one_clear_line(domain, parameters, message):
+    process = Process("completion_node", parameters=parameters)
+    assert process.popen.wait(30) == 1
+    assert message in process.log()
+    assert "Traceback" not in process.log()
+
+
+def test_lifecycle_without_autostart(make_robot):
+    from lifecycle_msgs.msg import Transition
+    from lifecycle_msgs.srv import ChangeState
+
+    robot = make_robot(autostart="false")
+    client = robot.node.create_client(ChangeState, "depth_completion/change_state")
+    robot.spin_until(client.service_is_ready, "no lifecycle service")
+
+    def change(transition: int) -> bool:
+        future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
+        robot.spin_until(future.done, "no answer")
+        return future.result().success
+
+    assert change(Transition.TRANSITION_CONFIGURE)
+    for _ in range(2):
+        assert change(Transition.TRANSITION_ACTIVATE)
+        robot.wait_until_ready()
+        robot.completes()
+        assert change(Transition.TRANSITION_DEACTIVATE)
+        robot.spin_until(lambda: not robot.image.get_subscription_count(), "still subscribed while inactive")
+    assert change(Transition.TRANSITION_CLEANUP)
+    assert change(Transition.TRANSITION_CONFIGURE)
+
+
+def test_parameters_at_run_time(robot):
+    from rcl_interfaces.srv import DescribeParameters, SetParameters
+    from rclpy.parameter import Parameter
+
+    client = robot.node.create_client(SetParameters, "depth_completion/set_parameters")
+    robot.spin_until(client.service_is_ready, "no parameter service")
+
+    def set_parameter(name: str, value):
+        future = client.call_async(SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()]))
+        robot.spin_until(future.done, "no answer")
+        return future.result().results[0]
+
+    assert set_parameter("see_through", True).successful
+    refused = set_parameter("model", "other")
+    assert not refused.successful and "model is read when the node is configured" in refused.reason
+
+    describe = robot.node.create_client(DescribeParameters, "depth_completion/describe_parameters")
+    robot.spin_until(describe.service_is_ready, "no describe service")
+    future = describe.call_async(DescribeParameters.Request(names=["slop"]))
+    robot.spin_until(future.done, "no answer")
+    descriptor = future.result().descriptors[0]
+    assert "seconds" in descriptor.description
+    assert descriptor.floating_point_range[0].from_value == 0.0
