@@ -188,6 +188,18 @@ def camera_of(info: Any, rectified: bool = False) -> Camera:
     return camera.crop(0, 0, width * across, height * down).resize(width, height)
 
 
+def is_rectified(topic: str, info: Any) -> bool:
+    """Whether the images of ``topic`` are rectified, so that P of their CameraInfo counts and not K and D.
+
+    They are when ROS's naming says so (``image_rect...``), and in KITTI bags (``/kitti/...``), whose K and D are those
+    of the camera before rectification and differ from P.
+    """
+    if any(part.startswith("image_rect") for part in topic.split("/")):
+        return True
+    k, p = (np.asarray(_attribute(info, name)).reshape(3, -1)[:, :3] for name in "kp")
+    return topic.startswith("/kitti/") and bool(p.any()) and not np.array_equal(k, p)
+
+
 def transform_matrix(transform: Any) -> NDArray[np.float64]:
     """The (4, 4) matrix of a ``geometry_msgs/Transform``.
 

@@ -36,7 +36,7 @@ def open_source(path: str | os.PathLike[str], **options: Any) -> FrameSource:
         signature.bind(*arguments, **options)
     except TypeError as error:
         known = ", ".join(list(signature.parameters)[len(arguments) :])
-        raise ValueError(f"{kind.description}: {error}; its options: {known}") from error
+        raise ValueError(f"{name} {error}; its options: {known}") from error
     opened: FrameSource = source(*arguments, **options)
     return opened
 

@@ -60,8 +60,8 @@ class KittiRaw(IndexedSource):
         self._numbers = sorted(self._images.keys() & self._scans.keys())
         if not self._numbers:
             raise FileNotFoundError(f"{drive}: no number has both an image in {images} and a scan in {scans}")
-        _warn_of_missing(drive, "no scan", self._images.keys() - self._scans.keys())
-        _warn_of_missing(drive, "no image", self._scans.keys() - self._images.keys())
+        _warn_of_missing(drive, "a scan", self._images.keys() - self._scans.keys())
+        _warn_of_missing(drive, "an image", self._scans.keys() - self._images.keys())
         self._stamps = _read_stamps(images.parent / "timestamps.txt", self._numbers)
 
     def __len__(self) -> int:
@@ -137,7 +137,7 @@ def _numbered_files(folder: Path, suffixes: tuple[str, ...]) -> dict[int, Path]:
 def _warn_of_missing(drive: Path, what: str, numbers: set[int]) -> None:
     if numbers:
         shown = ", ".join(map(str, sorted(numbers)[:8])) + (", ..." if len(numbers) > 8 else "")
-        _logger.warning("%s: %d frames left out, they have %s: %s", drive.name, len(numbers), what, shown)
+        _logger.warning("%s: %d frame(s) left out for want of %s: %s", drive.name, len(numbers), what, shown)
 
 
 def _read_stamps(path: Path, numbers: list[int]) -> list[int]:
