@@ -18,6 +18,9 @@ from depth_completion_ros.ros.outputs import Outputs
 from depth_completion_ros.ros.parameters import declare
 from depth_completion_ros.ros.settings import CompletionSettings
 
+# Kinds of faults that a completed frame shows to be over.
+_FRAME_FAULTS = ("camera_info", "image", "points", "depth", "extrinsic", "empty", "frame")
+
 
 class CompletionNode(LifecycleNode):
     """A lifecycle node around :class:`DepthCompleter`.
@@ -108,7 +111,7 @@ class CompletionNode(LifecycleNode):
         info = None if self.settings.rectified else self._inputs.info()
         self._outputs.publish(frame, completion, header, info)
         published = time.perf_counter()
-        diagnostics.cleared()
+        diagnostics.cleared(_FRAME_FAULTS)
         measured = (completion.sparse_depth > 0).mean()
         self._coverage = f"{measured * 100:.2f}"
         diagnostics.completed(
@@ -127,7 +130,7 @@ class CompletionNode(LifecycleNode):
         }
 
     def _unexpected(self, error: Exception) -> None:
-        self._diagnostics.fault(type(error).__name__, f"a frame failed: {type(error).__name__}: {error}")
+        self._diagnostics.fault("frame", f"a frame failed: {type(error).__name__}: {error}")
 
 
 def main() -> int:

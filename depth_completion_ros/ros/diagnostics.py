@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
@@ -48,10 +48,10 @@ class Diagnostics:
         if begins:
             self._node.get_logger().warning(message)
 
-    def cleared(self, *kinds: str) -> None:
-        """The faults of these kinds are over, of any kind where none is named; logged if there were any."""
+    def cleared(self, kinds: Container[str]) -> None:
+        """The faults of these kinds are over; logged if there were any."""
         with self._lock:
-            over = [kind for kind in (kinds or tuple(self._faults)) if kind in self._faults]
+            over = [kind for kind in self._faults if kind in kinds]
             for kind in over:
                 del self._faults[kind]
         if over:

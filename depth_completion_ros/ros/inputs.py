@@ -29,8 +29,11 @@ from depth_completion_ros.ros.messages import nanoseconds
 from depth_completion_ros.ros.settings import CompletionSettings
 from depth_completion_ros.ros.synchronizer import Synchronizer
 
-# Messages of one input without a set, after which the node says so.
-_PATIENCE = 10
+# When inputs count as not coming together: messages of every input, or seconds, without a set.
+_PATIENCE_MESSAGES = 5
+_PATIENCE_SECONDS = 2.0
+# A sensor whose messages arrive later than this, by the stamps, has another clock or a long way.
+_LATE = 0.5
 
 
 class InputFault(Exception):
@@ -198,21 +201,30 @@ class Inputs:
         if self.synchronizer.jumps > self._jumps:
             self._jumps = self.synchronizer.jumps
             self._node.get_logger().warning("time jumped back (a bag in a loop?): synchronisation starts anew")
-        waiting = self.synchronizer.unmatched
-        if not any(waiting):
-            self._diagnostics.cleared("synchronisation")
-        elif max(waiting) >= _PATIENCE * len(waiting):
-            self._diagnostics.fault("synchronisation", self._mismatch(waiting))
+        if mismatch := self._mismatch():
+            self._diagnostics.fault("synchronisation", mismatch)
+        elif not any(self.synchronizer.unmatched):
+            self._diagnostics.cleared(("synchronisation",))
 
-    def _mismatch(self, waiting: list[int]) -> str:
-        arrived = ", ".join(f"{count} on {name}" for count, name in zip(waiting, self._names, strict=True))
-        if not all(waiting):
-            return f"no frame is complete: since the last one {arrived}; is the sensor running, the topic right?"
-        return (
-            f"no frame is complete: since the last one {arrived}, but no stamps within {self._settings.slop:g} s, the "
-            f"newest are {self.synchronizer.spread():.3f} s apart; "
-            "synchronise the sensors' clocks, or set slop or depth_offset"
-        )
+    def _mismatch(self) -> str:
+        """Why the inputs do not come together, or nothing."""
+        synchronizer, slop = self.synchronizer, self._settings.slop
+        unmatched = synchronizer.unmatched
+        arrived = ", ".join(f"{count} on {name}" for count, name in zip(unmatched, self._names, strict=True))
+        for name, lag in zip(self._names, synchronizer.lags(), strict=True):
+            if lag > _LATE:
+                return (
+                    f"the stamps on {name} are {lag:.2f} s behind those of the other input (slop {slop:g} s, {arrived} "
+                    "unmatched): synchronise the sensors' clocks, or set depth_offset"
+                )
+        if min(unmatched) >= _PATIENCE_MESSAGES:
+            return (
+                f"no stamps within {slop:g} s of each other: {arrived} since the last frame; synchronise the sensors' "
+                "clocks, or set slop or depth_offset"
+            )
+        if synchronizer.waited() > _PATIENCE_SECONDS and not all(unmatched):
+            return f"no frame for {synchronizer.waited():.1f} s: {arrived}; is the sensor running, the topic right?"
+        return ""
 
 
 class _LatestInfo:

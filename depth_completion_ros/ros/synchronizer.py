@@ -68,15 +68,22 @@ class Synchronizer(SimpleFilter):
         self._offsets = [round(offset * 1e9) for offset in offsets or [0.0] * len(inputs)]
         self._queues = [_Queue() for _ in inputs]
         self._queue_size = queue_size
+        self._since: int | None = None
         self._lock = threading.Lock()
         for index, source in enumerate(inputs):
             source.registerCallback(self._add, index)
 
-    def spread(self) -> float:
-        """Seconds between the newest stamps of the inputs; 0 while one has none."""
-        stamps = [queue.newest for queue in self._queues]
-        known = [stamp for stamp in stamps if stamp is not None]
-        return (max(known) - min(known)) * 1e-9 if len(known) == len(stamps) else 0.0
+    def waited(self) -> float:
+        """Seconds, by the stamps, since the last set or since the first message."""
+        newest = max((queue.newest for queue in self._queues if queue.newest is not None), default=None)
+        return 0.0 if newest is None or self._since is None else (newest - self._since) * 1e-9
+
+    def lags(self) -> list[float]:
+        """Seconds by which the messages of each input arrive behind the newest stamp of the others.
+
+        The least of the last three, so that one late message does not count.
+        """
+        return [min(queue.lags) * 1e-9 if len(queue.lags) == 3 else 0.0 for queue in self._queues]
 
     def _add(self, message: Any, index: int) -> None:
         # Callbacks run outside the lock: one that raises or takes long must not hold up the inputs.
@@ -91,10 +98,14 @@ class Synchronizer(SimpleFilter):
         queue = self._queues[index]
         if queue.newest is not None and item.stamp < queue.newest - self._slop:
             self.jumps += 1
+            self._since = None
             for other, stale in enumerate(self._queues):
                 self.dropped[other, TIME_JUMP] += len(stale.items)
                 stale.clear()
+        queue.lags.append(max((other.newest or 0) - item.stamp for other in self._queues))
         queue.add(item)
+        if self._since is None:
+            self._since = item.stamp
         if len(queue.items) > self._queue_size:
             del queue.items[0]
             self.dropped[index, OVERFLOW] += 1
@@ -127,6 +138,7 @@ class Synchronizer(SimpleFilter):
                 del queue.items[: passed + 1]
             self.matched += 1
             self.unmatched = [0] * len(self._queues)
+            self._since = pivot.stamp
             self.difference = max((abs(partner.stamp - pivot.stamp) for partner in partners), default=0) * 1e-9
             return (pivot.message, *(partner.message for partner in partners))
         return None
@@ -144,11 +156,13 @@ class _Queue:
     def __init__(self) -> None:
         self.items: list[_Stamped] = []
         self.newest: int | None = None
+        self.lags: deque[int] = deque(maxlen=3)
         # The shortest of the last few intervals: gaps from lost messages must not pass for the sensor's period.
         self._intervals: deque[int] = deque(maxlen=10)
 
     def clear(self) -> None:
         self.items.clear()
+        self.lags.clear()
         self._intervals.clear()
         self.newest = None
 

@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-
-pytest.importorskip("message_filters")
 from message_filters import SimpleFilter
 from std_msgs.msg import Header
 
