@@ -7,14 +7,16 @@ is imported when the model is first asked for, so that listing the models stays 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 # Model name -> file of this package that registers it.
-_FILES = {"classical": "classical"}
+_FILES = {"classical": "classical", "nlspn": "nlspn"}
 
 
 @dataclass
@@ -36,7 +38,13 @@ class CompletionNetwork(nn.Module):
     ``image`` is (N, 3, H, W) float32, RGB normalised by ``image_mean`` and ``image_std`` of the 0..1 range, or None
     for a model that ``uses_image`` says needs none; ``sparse_depth`` is (N, 1, H, W) float32 metres, 0 = not
     measured; ``initial_depth`` is an optional dense estimate (N, 1, H, W) in metres.
+
+    Attributes:
+        name, options: what :func:`create` built it from; a checkpoint stores them beside the weights.
     """
+
+    name: str = ""
+    options: Mapping[str, Any] = {}
 
     uses_image: ClassVar[bool] = True
     # A model of plain CPU code sets this, and a request for another device is refused instead of ignored.
@@ -44,6 +52,42 @@ class CompletionNetwork(nn.Module):
     confidence_meaning: ClassVar[str] = ""
     image_mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # ImageNet
     image_std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    crop: tuple[int, int] | None = None  # (height, width) of the images it was trained on, None where unknown
+
+    def __call__(self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None) -> Any:
+        """Runs the network; see the class for its arguments.
+
+        Raises:
+            ValueError: an input is missing, of another shape, or holds NaN or infinite values.
+        """
+        check_inputs(image if self.uses_image else None, sparse_depth, initial_depth, needs_image=self.uses_image)
+        return super().__call__(image, sparse_depth, initial_depth)
+
+
+def check_inputs(
+    image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None, *, needs_image: bool
+) -> None:
+    """Refuses what no network can answer, before a NaN has spread over the whole image.
+
+    Raises:
+        ValueError: an input is missing, of another shape, or holds NaN or infinite values.
+    """
+    if sparse_depth.ndim != 4 or sparse_depth.shape[1] != 1 or not sparse_depth.numel():
+        raise ValueError(f"sparse_depth is {tuple(sparse_depth.shape)}, expected (N, 1, H, W)")
+    if needs_image and image is None:
+        raise ValueError("the network needs an image and got None")
+    batch, _, height, width = sparse_depth.shape
+    given = (("image", image, 3), ("sparse_depth", sparse_depth, 1), ("initial_depth", initial_depth, 1))
+    for name, tensor, channels in given:
+        if tensor is None:
+            continue
+        expected = (batch, channels, height, width)
+        if tensor.shape != expected:
+            raise ValueError(f"{name} is {tuple(tensor.shape)}, expected {expected} beside this sparse_depth")
+        if not torch.isfinite(tensor).all():
+            bad = int((~torch.isfinite(tensor)).sum())
+            hint = "; mark what was not measured with 0" if tensor is sparse_depth else ""
+            raise ValueError(f"{name} holds {bad} NaN or infinite values{hint}")
 
 
 @dataclass(frozen=True)
@@ -105,7 +149,10 @@ def create(name: str, **options: Any) -> CompletionNetwork:
         known = ", ".join(info.presets) or "none"
         raise ValueError(f"model {name!r} has no preset {preset!r}; available: {known}")
     try:
-        network = info.build(**options)
+        arguments = inspect.signature(info.build).bind(**options)
     except TypeError as error:
         raise ValueError(f"model {name!r}: {error}") from error
+    arguments.apply_defaults()
+    network = info.build(*arguments.args, **arguments.kwargs)
+    network.name, network.options = name, dict(arguments.arguments)
     return network.eval()
