@@ -178,12 +178,15 @@ def _distort(xy: NDArray[np.float64], camera: Camera) -> NDArray[np.float64]:
     """(N, 2) directions x/z, y/z inside the field of view -> (N, 2) pixels."""
     if not camera.is_distorted:
         return xy * np.array((camera.fx, camera.fy)) + np.array((camera.cx, camera.cy))
-    if not len(xy):
-        return xy
-    points = np.concatenate([xy, np.ones((len(xy), 1))], 1)[:, None]
     project = cv2.fisheye.projectPoints if camera.distortion_model == "equidistant" else cv2.projectPoints
-    pixels, _ = project(points, np.zeros(3), np.zeros(3), camera.matrix, np.array(camera.distortion))
-    return np.asarray(pixels, np.float64).reshape(-1, 2)
+    points = np.concatenate([xy, np.ones((len(xy), 1))], 1)[:, None]
+    pixels = np.empty_like(xy)
+    # In blocks, as OpenCV always computes the Jacobian too: at 300,000 points it would fill 80 MB, 2.5 times slower.
+    for start in range(0, len(xy), 8192):
+        block = slice(start, start + 8192)
+        seen, _ = project(points[block], np.zeros(3), np.zeros(3), camera.matrix, np.array(camera.distortion))
+        pixels[block] = seen.reshape(-1, 2)
+    return pixels
 
 
 @lru_cache(maxsize=32)
