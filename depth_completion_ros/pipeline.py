@@ -102,10 +102,10 @@ class DepthCompleter:
             raise EmptySparseDepthError(f"the {width}x{height} sparse depth holds no measurement: nothing to complete")
         if initial_depth is not None:
             _check_depth("initial_depth", initial_depth, sparse_depth.shape)
-        if self.uses_image:
-            if image is None:
-                raise ValueError(f"model {self.model!r} needs an image and got none")
+        if image is not None:
             _check_image(image, sparse_depth.shape)
+        elif self.uses_image:
+            raise ValueError(f"model {self.model!r} needs an image and got none")
 
         with torch.inference_mode():
             image_batch = self._image_batch(image) if self.uses_image and image is not None else None
@@ -175,7 +175,7 @@ def _check_depth(name: str, depth: NDArray[np.float32], size: tuple[int, ...] | 
         raise ValueError(f"{name} is {_describe(depth)}, expected (H, W) float32 metres")
     if size is not None and depth.shape != size:
         raise ValueError(f"{name} is {_describe(depth)}, expected {size} float32, the size of the sparse depth")
-    low, high = float(depth.min()), float(depth.max())
+    low, high = float(depth.min()), float(depth.max()) + 0.0  # -0 reads oddly
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = int(np.count_nonzero(~np.isfinite(depth)))
         raise ValueError(f"{name} holds {bad} NaN or infinite values; mark what was not measured with 0")

@@ -121,7 +121,12 @@ class EvaluationNode(Node):
         depths = ("depth", "ground_truth", "sparse_depth")
         arrays = {part: depth_array(record[part]) for part in depths if part in record}
         depth, truth = arrays["depth"], arrays.get("ground_truth")
-        errors = depth_errors(depth, truth) if truth is not None and truth.any() else None
+        try:
+            errors = depth_errors(depth, truth) if truth is not None and truth.any() else None
+        except ValueError as error:  # nothing in it is known, so there is nothing to score
+            self.get_logger().error(f"frame {_name(stamp)} counts as lost: {error}")
+            self._report.add_lost(_name(stamp))
+            return
         self._report.add(_name(stamp), errors)
         score = "no ground truth" if errors is None else f"RMSE {errors.rmse_mm:.0f} mm, MAE {errors.mae_mm:.0f} mm"
         self.get_logger().info(f"frame {len(self._done)}: {score}")

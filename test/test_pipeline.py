@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+import depth_completion_ros
+from depth_completion_ros import Camera, DepthCompleter
+from depth_completion_ros.frame import Frame
+from depth_completion_ros.pipeline import EmptySparseDepthError, sparse_depth_of
+
+CAMERA = Camera(40, 30, 30.0, 30.0, 19.5, 14.5)
+
+
+@pytest.fixture(scope="module")
+def completer():
+    return DepthCompleter("classical", device="auto")
+
+
+def sparse(depth: float = 5.0) -> np.ndarray:
+    sparse = np.zeros((30, 40), np.float32)
+    sparse[::6, ::6] = depth
+    return sparse
+
+
+def test_a_wall_is_completed(completer):
+    completion = completer(None, sparse())
+    assert completion.depth.shape == completion.confidence.shape == (30, 40)
+    assert completion.depth.dtype == completion.confidence.dtype == np.float32
+    np.testing.assert_allclose(completion.depth, 5.0, rtol=1e-3)
+    assert completion.confidence.min() >= 0 and completion.confidence.max() <= 1
+    assert list(completion.milliseconds) == ["prepare", "run", "finish"]
+
+
+def test_a_frame_is_projected_first(completer):
+    rays = np.concatenate([CAMERA.rays(), np.ones((30, 40, 1), np.float32)], -1)
+    extrinsic = np.eye(4)
+    extrinsic[2, 3] = 1.0
+    points = (rays * 5.0 - (0, 0, 1)).reshape(-1, 3)[::7].astype(np.float32)
+    frame = Frame(1, CAMERA, points=points, extrinsic=extrinsic)
+    completion = completer.complete(frame)
+    np.testing.assert_allclose(completion.depth, 5.0, rtol=1e-3)
+    np.testing.assert_array_equal(completion.sparse_depth, sparse_depth_of(frame))
+    assert list(completion.milliseconds) == ["project", "prepare", "run", "finish"]
+
+
+def test_a_frame_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="frame thursday has neither points nor a depth image"):
+        sparse_depth_of(Frame(1, CAMERA, name="thursday"))
+
+
+def test_registered_depth_is_taken_as_it_is():
+    depth = sparse()
+    assert sparse_depth_of(Frame(1, CAMERA, depth=depth)) is depth
+
+
+@pytest.mark.parametrize(
+    ("image", "depth", "message"),
+    [
+        (None, sparse().astype(np.float64), "sparse_depth is .* float64, expected .* float32"),
+        (None, sparse()[None], r"sparse_depth is \(1, 30, 40\)"),
+        (None, [[1.0]], "sparse_depth is list"),
+        (None, -sparse(), "ranges from -5 to 0"),
+        (None, sparse(5000.0), "ranges from 0 to 5000, expected metres.* divided by 1000"),
+        (None, np.where(sparse() > 0, np.float32(np.nan), np.float32(0)), "holds 35 NaN or infinite"),
+        (np.zeros((30, 40), np.uint8), sparse(), r"image is \(30, 40\) uint8, expected \(30, 40, 3\)"),
+        (np.zeros((30, 40, 3), np.float32), sparse(), "image is .* float32"),
+    ],
+)
+def test_wrong_inputs_are_refused_with_what_was_given(completer, image, depth, message):
+    with pytest.raises(ValueError, match=message):
+        completer(image, depth)
+
+
+def test_nothing_measured_is_refused(completer):
+    with pytest.raises(EmptySparseDepthError, match="40x30 sparse depth holds no measurement"):
+        completer(None, sparse(0.0))
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "message"),
+    [
+        ("nonsense", "auto", "unknown model 'nonsense'; available: .*classical"),
+        ("classical", "cuda", "runs on the CPU only"),
+        ("classical", "toaster", "unknown device 'toaster'"),
+    ],
+)
+def test_unknown_models_and_devices_are_refused(model, device, message):
+    with pytest.raises(ValueError, match=message):
+        DepthCompleter(model, device)
+
+
+def test_the_public_names_are_what_the_readme_says():
+    for name in depth_completion_ros.__all__:
+        assert getattr(depth_completion_ros, name).__name__ == name
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = depth_completion_ros.nothing
