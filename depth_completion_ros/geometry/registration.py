@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from depth_completion_ros.geometry.camera import Camera
-from depth_completion_ros.geometry.projection import project_points
+from depth_completion_ros.geometry.projection import nearest_per_pixel, rigid_transform
+
+# Neighbouring pixels belong to one surface unless it would be inclined by more than 87 degrees: tan(87 deg) = 19.
+_STEEPEST = 19.0
 
 
 def register_depth(
@@ -14,17 +21,69 @@ def register_depth(
 ) -> NDArray[np.float32]:
     """Moves an unregistered depth image, such as that of a ToF camera, into a colour camera's view.
 
+    Where the colour camera has more pixels, single points would leave gaps through which the background shows.
+    So the depth image is taken as what it samples, surfaces: neighbouring pixels are joined, linearly in inverse
+    depth (exact for planes), unless the step between them is too steep for one surface; across such a step nothing
+    is made up. Where surfaces overlap, the nearest hides the others.
+
     Args:
         depth: (h, w) float32 metres along the optical axis of ``depth_camera``; 0 or NaN = not measured.
         depth_camera: the camera of ``depth``; may be distorted.
-        camera: the camera of the view that is wanted; may be distorted.
-        extrinsic: (4, 4) rigid transform, depth camera -> colour camera, optical frames.
+        camera: the camera whose view is wanted; may be distorted.
+        extrinsic: (4, 4) rigid transform, depth camera -> ``camera``, both optical frames.
 
     Returns:
         (H, W) float32 metres along the optical axis of ``camera``, 0 = not measured.
 
     Raises:
-        ValueError: ``depth`` has another size than its camera, or the extrinsic is not rigid.
+        ValueError: ``depth`` is not float32 or has another size than its camera, or the extrinsic is not rigid.
     """
-    points = depth_camera.unproject(depth)[depth > 0]
-    return project_points(points, camera, extrinsic)
+    if depth.dtype != np.float32:
+        raise ValueError(f"depth is {depth.dtype}, expected float32 metres")
+    transform = rigid_transform(extrinsic).astype(np.float32)
+    points = depth_camera.unproject(np.where(depth > 0, depth, np.nan)).reshape(-1, 3)
+    points = points @ transform[:3, :3].T + transform[:3, 3]
+    vertices = np.empty((3, *depth.shape), np.float32)
+    vertices[:2] = camera.project(points).T.reshape(2, *depth.shape)
+    vertices[2] = 1 / points[:, 2].reshape(depth.shape)
+    steepest = 1 + _STEEPEST / min(depth_camera.fx, depth_camera.fy)
+    u, v, nearness = _surface_samples(torch.from_numpy(vertices), steepest)
+    return nearest_per_pixel(u, v, 1 / nearness, camera).numpy()
+
+
+def _surface_samples(vertices: Tensor, steepest: float) -> Tensor:
+    """Points of the surfaces between vertices (3, h, w), u v 1/z, NaN where there is none; (3, N), a pixel apart.
+
+    Vertices belong to one surface if their depths differ by a factor of at most ``steepest``.
+    """
+    rows = _parts(vertices[:, :-1], vertices[:, 1:], steepest)
+    columns = _parts(vertices[:, :, :-1], vertices[:, :, 1:], steepest)
+    samples = []
+    for row, column in product(range(rows), range(columns)):
+        corners = [
+            (row_weight * column_weight, vertices[:, i, j])
+            for row_weight, i in _neighbours(row / rows, vertices.shape[1])
+            for column_weight, j in _neighbours(column / columns, vertices.shape[2])
+        ]
+        joined = _joined([corner for _, corner in corners], steepest)
+        samples.append(torch.stack([weight * corner for weight, corner in corners]).sum(0)[:, joined])
+    return torch.cat(samples, 1)
+
+
+def _parts(start: Tensor, end: Tensor, steepest: float) -> int:
+    """Into how many parts to divide edges so that 19 of 20 parts are at most a pixel long."""
+    length = (end[:2] - start[:2]).abs().amax(0)[_joined([start, end], steepest)]
+    length = length[torch.isfinite(length)]
+    return max(1, int(np.ceil(np.quantile(length.numpy(), 0.95)))) if len(length) else 1
+
+
+def _neighbours(fraction: float, size: int) -> list[tuple[float, slice]]:
+    """The indices i and i + 1 around all i + fraction, and their linear weights."""
+    if fraction == 0:
+        return [(1.0, slice(0, size))]
+    return [(1 - fraction, slice(0, size - 1)), (fraction, slice(1, size))]
+
+
+def _joined(corners: list[Tensor], steepest: float) -> Tensor:
+    nearness = torch.stack([corner[2] for corner in corners])
+    return nearness.amax(0) <= steepest * nearness.amin(0)
