@@ -25,7 +25,7 @@ def test_a_frame_takes_what_fits():
         ({"image": np.zeros((4, 3, 3), np.uint8)}, r"image is \(4, 3, 3\) uint8, expected \(3, 4, 3\) uint8"),
         ({"image": np.zeros((3, 4, 3), np.float32)}, "image is .* float32, expected .* uint8"),
         ({"points": np.zeros((5, 4), np.float32)}, r"points is \(5, 4\)"),
-        ({"points": np.zeros((5, 3), np.float32), "rings": np.zeros(4, int)}, r"rings is \(4,\) int64, expected \(5,\)"),
+        ({"points": np.zeros((5, 3), np.float32), "rings": np.zeros(4, int)}, r"rings is \(4,\) int64"),
         ({"extrinsic": np.eye(3)}, "extrinsic is"),
         ({"depth": np.zeros((6, 8), np.float32)}, r"depth is \(6, 8\) float32, expected \(3, 4\)"),
         ({"ground_truth": np.zeros((3, 4))}, "ground_truth is .* float64"),

@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from depth_completion_ros.pipeline import DepthCompleter, EmptySparseDepthError
@@ -16,6 +15,7 @@ from depth_completion_ros.ros.inputs import InputFault, Inputs
 from depth_completion_ros.ros.mailbox import Mailbox
 from depth_completion_ros.ros.outputs import Outputs
 from depth_completion_ros.ros.parameters import declare
+from depth_completion_ros.ros.running import ros
 from depth_completion_ros.ros.settings import CompletionSettings
 
 # Kinds of faults that a completed frame shows to be over.
@@ -135,23 +135,17 @@ class CompletionNode(LifecycleNode):
 
 def main() -> int:
     """Runs the node until it is told to stop; 1 if it could not start itself."""
-    rclpy.init()
-    try:
-        node = CompletionNode()
-    except ValueError as error:
-        print(f"completion_node: {error}", file=sys.stderr)
-        return 1
-    try:
+    with ros():
+        try:
+            node = CompletionNode()
+        except ValueError as error:
+            print(f"completion_node: {error}", file=sys.stderr)
+            return 1
         if node.settings.autostart:
             success = TransitionCallbackReturn.SUCCESS
             if node.trigger_configure() != success or node.trigger_activate() != success:
                 return 1
         rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
     return 0
 
 

@@ -25,6 +25,7 @@ from depth_completion_ros.memory import reuse_freed_memory
 from depth_completion_ros.message_arrays import depth_array, image_array
 from depth_completion_ros.ros.messages import nanoseconds
 from depth_completion_ros.ros.parameters import declare, setting
+from depth_completion_ros.ros.running import ros
 
 _COMPLETION = "depth_completion"  # the name of the completion node
 # Scoring a frame takes longer than completing it at times; nothing that has arrived may be lost.
@@ -154,19 +155,17 @@ def _name(stamp: int) -> str:
 def main() -> int:
     """Evaluates one replay; 1 if a frame was lost. Interrupted, it still writes what it has."""
     reuse_freed_memory()
-    rclpy.init()
-    try:
-        node = EvaluationNode()
-    except ValueError as error:
-        print(f"evaluation_node: {error}", file=sys.stderr)
-        return 1
-    try:
-        return 1 if node.run() else 0
-    except (KeyboardInterrupt, ExternalShutdownException):
-        node.write()
-        return 0
-    finally:
-        rclpy.try_shutdown()
+    with ros():
+        try:
+            node = EvaluationNode()
+        except ValueError as error:
+            print(f"evaluation_node: {error}", file=sys.stderr)
+            return 1
+        try:
+            return 1 if node.run() else 0
+        except (KeyboardInterrupt, ExternalShutdownException):
+            node.write()
+    return 0
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import rclpy
 from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -34,6 +33,7 @@ from depth_completion_ros.ros.messages import (
     transform_message,
 )
 from depth_completion_ros.ros.parameters import declare, setting
+from depth_completion_ros.ros.running import ros
 
 _CLOCK_PERIOD = 0.01  # seconds of real time between two /clock messages
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -223,18 +223,13 @@ def _time(stamp: int) -> Time:
 def main() -> int:
     """Plays the source: 1 if a frame was damaged or lost, 2 if it cannot play at all."""
     reuse_freed_memory()
-    rclpy.init()
-    try:
-        node = ReplayNode()
-        lost = node.run()
-        return 1 if lost else 0
-    except (ValueError, OSError, ImportError) as error:  # TimeoutError is an OSError
-        print(f"replay_node: {error}", file=sys.stderr)
-        return 2
-    except (KeyboardInterrupt, ExternalShutdownException):
-        return 0
-    finally:
-        rclpy.try_shutdown()
+    with ros():
+        try:
+            return 1 if ReplayNode().run() else 0
+        except (ValueError, OSError, ImportError) as error:  # TimeoutError is an OSError
+            print(f"replay_node: {error}", file=sys.stderr)
+            return 2
+    return 0
 
 
 if __name__ == "__main__":
