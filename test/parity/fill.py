@@ -17,9 +17,10 @@ FOLDER = Path(__file__).parent
 _GAIN = {"nlspn": 0.7, "mspn": 1.0, "emdc": 1.0}  # that keeps the activations of a random network near 1
 
 
-def official_weights(model, keys, case):
-    """The state dict of the authors' implementation: ``keys`` names a file in ``keys/``."""
+def official_weights(keys, case):
+    """The state dict of the authors' implementation; ``keys`` names a file in ``keys/``, the model first."""
     shapes = json.loads((FOLDER / "keys" / f"{keys}.json").read_text())
+    model = keys.partition("_")[0]
     return {key: torch.from_numpy(value) for key, value in fill(shapes, model, case).items()}
 
 
