@@ -33,7 +33,7 @@ setup(
         "numpy",
         "open3d",
         "pyyaml",
-        "rosbags>=0.10",
+        "rosbags>=0.11.6",
         "safetensors",
         "torch",
         "tqdm",
@@ -50,7 +50,7 @@ setup(
             "ros-sensor-msgs>=5",
             "ros-std-msgs>=5",
         ],
-        "test": ["mypy", "pytest", "pytest-timeout", "ruff", "triton; platform_system == 'Linux'", "types-PyYAML"],
+        "test": ["mypy", "psutil", "pytest", "pytest-timeout", "ruff", "triton; platform_system == 'Linux'", "types-PyYAML"],
     },
     entry_points={
         "console_scripts": [

@@ -173,8 +173,8 @@ def camera_of(info: Any, rectified: bool = False) -> Camera:
     """
     name = "p" if rectified else "k"
     matrix = np.asarray(_attribute(info, name), np.float64).reshape(3, -1)[:, :3]
-    if not matrix.any():
-        raise ValueError(f"camera_info is uncalibrated: {name.upper()} is all zero")
+    if not matrix[:2].any():
+        raise ValueError(f"camera_info is uncalibrated: {name.upper()} is zero")
     model, distortion = ("none", ()) if rectified else _distortion(info)
     camera = Camera.from_matrix(matrix, info.width, info.height, model, distortion)
     roi = info.roi

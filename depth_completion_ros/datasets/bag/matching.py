@@ -18,7 +18,7 @@ class StampMatcher:
     """Matches the messages of a pivot stream with those of its partner streams by stamp, as they are read.
 
     Two messages match when each is the nearest of its stream to the other and they are no more than ``slop`` apart;
-    each is used once. Messages wait only until no better match can come, or until the recording has gone on for
+    each is used once, and what was passed over is not gone back to. Messages wait only until no better match can come, or until the recording has gone on for
     ``patience``, so that a stream which ends early does not pile up the others in memory. When stamps jump back (a
     looped recording) matching starts anew.
 
@@ -77,7 +77,7 @@ class StampMatcher:
             partner = self._nearest(stream, pivot.stamp)
             if partner is not None and self._belong(pivot, partner):
                 match[stream] = partner.message
-                queue.remove(partner)
+                del queue[: queue.index(partner) + 1]
             # The next pivot is not earlier than this one, so these are out of its reach as well.
             while queue and queue[0].stamp < pivot.stamp - self._slop:
                 del queue[0]

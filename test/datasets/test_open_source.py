@@ -1,0 +1,51 @@
+"""Opening whatever lies at a path."""
+
+import pytest
+from recordings import lidar_frames, write_kitti_raw, write_selection
+
+from depth_completion_ros.datasets import open_source
+from depth_completion_ros.datasets.bag import BagSource, write_bag
+from depth_completion_ros.datasets.kitti_completion import KittiCompletion
+from depth_completion_ros.datasets.kitti_raw import KittiRaw
+
+
+def test_kitti_raw_at_any_level(tmp_path):
+    drive = write_kitti_raw(tmp_path)
+    for path in (drive, drive.parent, drive.parents[1], str(drive)):
+        source = open_source(path)
+        assert isinstance(source, KittiRaw) and len(source) == 4
+
+
+def test_kitti_completion(tmp_path):
+    write_selection(tmp_path, ["0000000000"])
+    assert isinstance(open_source(tmp_path), KittiCompletion)
+    raw = write_kitti_raw(tmp_path / "raw", numbers=[5]).parents[1]
+    (tmp_path / "val/2011_09_26_drive_0052_sync/proj_depth/velodyne_raw/image_02").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match="no frame is"):
+        open_source(tmp_path / "val", raw_root=raw, camera=2)
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_bags(tmp_path, storage):
+    write_bag(tmp_path / "bag", lidar_frames(2), storage)
+    file = next(path for path in (tmp_path / "bag").iterdir() if path.suffix != ".yaml")
+    for path in (tmp_path / "bag", file):
+        assert isinstance(open_source(path), BagSource)
+    (tmp_path / "bag" / "metadata.yaml").unlink()
+    assert len(open_source(tmp_path / "bag")) == 2
+
+
+def test_the_synthetic_street():
+    assert len(open_source("synthetic", frames=3)) == 3
+
+
+def test_what_is_no_source(tmp_path):
+    with pytest.raises(ValueError, match=r"(?s)no source of frames; looked for.*'synthetic'.*a bag.*KITTI raw"):
+        open_source(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"nowhere does not exist"):
+        open_source(tmp_path / "nowhere")
+
+
+def test_an_unknown_option(tmp_path):
+    with pytest.raises(ValueError, match=r"KittiRaw .*'slop'; its options: camera"):
+        open_source(write_kitti_raw(tmp_path), slop=0.1)
