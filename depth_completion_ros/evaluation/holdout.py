@@ -1,0 +1,62 @@
+"""Ground truth for recordings that have none: some of the LiDAR's lines are withheld and scored against."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from depth_completion_ros.frame import Frame
+from depth_completion_ros.geometry.projection import project_points
+from depth_completion_ros.geometry.scan_lines import keep_lines
+
+# A return is hidden from the camera if another one, this near beside it, has less than this part of its depth.
+_COLUMNS, _ROWS = 3, 4
+_HIDDEN_RATIO = 0.85
+
+
+def hold_out(frame: Frame, lines: int) -> Frame:
+    """Keeps ``lines`` scan lines of a frame's LiDAR, evenly spread, and makes the others its ground truth.
+
+    The ground truth is the projection of the withheld returns: the nearest in each pixel, but none that
+    :func:`remove_hidden` finds hidden by any return of the whole scan. A frame that comes with a ground truth
+    keeps it and only loses the lines.
+
+    Args:
+        frame: with ``points`` and ``rings``.
+        lines: how many lines stay: rings 0, R / lines, 2 R / lines, ... of a LiDAR with R rings. All of them leave
+            an empty ground truth.
+
+    Raises:
+        ValueError: the frame has no points or no rings, or ``lines`` is not in 1 ... R.
+    """
+    if frame.points is None or frame.rings is None:
+        missing = "points" if frame.points is None else "rings"
+        raise ValueError(
+            f"frame {frame.name or frame.stamp} has no {missing}: scan lines can be withheld only from a LiDAR "
+            "cloud whose points know their ring"
+        )
+    kept = keep_lines(frame.rings, lines)
+    ground_truth = frame.ground_truth
+    if ground_truth is None:
+        withheld = project_points(frame.points[~kept], frame.camera, frame.extrinsic)
+        given = project_points(frame.points[kept], frame.camera, frame.extrinsic)
+        ground_truth = remove_hidden(withheld, given)
+    return replace(frame, points=frame.points[kept], rings=frame.rings[kept], ground_truth=ground_truth)
+
+
+def remove_hidden(depth: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Removes what the camera cannot have seen, because something measured right beside it is much nearer.
+
+    Args:
+        depth: (H, W) metres, 0 = not measured.
+        others: (H, W) metres, further measurements of the same instant, 0 = not measured.
+
+    Returns:
+        (H, W) ``depth``, with 0 where within 3 columns and 4 rows ``depth`` or ``others`` is below 85 % of it.
+    """
+    measured = np.minimum(np.where(depth > 0, depth, np.inf), np.where(others > 0, others, np.inf))
+    nearest = cv2.erode(measured, np.ones((2 * _ROWS + 1, 2 * _COLUMNS + 1), np.uint8))
+    return np.where(nearest < _HIDDEN_RATIO * depth, np.float32(0), depth)
