@@ -1,0 +1,39 @@
+"""What surfaces are made of: the key to their texture in the image and to their echo in the LiDAR."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+
+
+class Material(IntEnum):
+    """Every triangle of the world has one."""
+
+    PLAIN = 0  # painted metal, wood, cloth, skin: the triangle's own colour
+    ASPHALT = 1
+    ROAD_PAINT = 2
+    SLABS = 3
+    GRASS = 4
+    PLASTER = 5
+    BRICK = 6
+    ROOF_TILES = 7
+    FOLIAGE = 8
+    BARK = 9
+    CAR_PAINT = 10
+    WINDOW = 11  # of a building: a frame and a mullion around glass
+    CAR_GLASS = 12
+    LAMP = 13  # shines by itself
+
+
+# Mirror-like surfaces: they show what they reflect, and a LiDAR pulse that meets them rarely comes back.
+GLASS: Final = (Material.WINDOW, Material.CAR_GLASS)
+GLOSSY: Final = (*GLASS, Material.CAR_PAINT)
+
+
+def is_one_of(material: np.ndarray, kinds: tuple[Material, ...]) -> np.ndarray:
+    """Marks the entries of ``material`` that are one of ``kinds``."""
+    table = np.zeros(len(Material), bool)
+    table[list(kinds)] = True
+    return table[material]

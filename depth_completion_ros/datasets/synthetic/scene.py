@@ -1,0 +1,123 @@
+"""Ray casting: what a ray meets first among the street's still and moving triangles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from depth_completion_ros.datasets.synthetic.mesh import Mesh
+
+
+def open3d() -> ModuleType:
+    """Imports Open3D, which only the synthetic data needs.
+
+    Raises:
+        ImportError: it, or a system library it loads, is missing; the message says how to install both.
+    """
+    try:
+        import open3d as module
+    except (ImportError, OSError) as error:
+        raise ImportError(
+            "the synthetic street casts its rays with Open3D, which cannot be loaded "
+            f"({error}); install it with `pip install open3d` and, on Debian or Ubuntu, "
+            "`apt-get install libusb-1.0-0 libgl1 libgomp1`"
+        ) from error
+    return module
+
+
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """What N rays met.
+
+    Attributes:
+        distance: (N,) float32 in lengths of the ray's direction, inf where nothing was met.
+        triangle: (N,) integer row in the scene's tables; 0 where nothing was met.
+        barycentric: (N, 2) float32 weights of the triangle's second and third corner.
+        normal: (N, 3) float32 unit normal of the triangle, on either side.
+    """
+
+    distance: NDArray[np.float32]
+    triangle: NDArray[np.integer]
+    barycentric: NDArray[np.float32]
+    normal: NDArray[np.float32]
+
+
+class Scene:
+    """A still world, built once, and moving meshes that every frame sets anew.
+
+    Attributes:
+        material, color, corner_attributes: tables that ``Hits.triangle`` indexes: (T,) uint8, (T, 3) float32,
+            and (T, 3, 5) float32 normal and texture coordinates of each corner.
+    """
+
+    def __init__(self, still: Mesh, moving_capacity: int) -> None:
+        self._still = _caster(still)
+        self._moving = None
+        self._still_count = len(still)
+        total = len(still) + moving_capacity
+        self.material = np.zeros(total, np.uint8)
+        self.color = np.zeros((total, 3), np.float32)
+        self.corner_attributes = np.zeros((total, 3, 5), np.float32)
+        self._fill(slice(0, len(still)), still)
+
+    def move(self, moving: Mesh) -> None:
+        """Replaces all moving triangles."""
+        self._moving = _caster(moving)
+        self._fill(slice(self._still_count, self._still_count + len(moving)), moving)
+
+    def cast(self, rays: NDArray[np.float32]) -> Hits:
+        """The first hit of (N, 6) rays: origin and direction."""
+        tensor = open3d().core.Tensor.from_numpy(rays)
+        hits = _hits(self._still.cast_rays(tensor, 1))
+        if self._moving is None:
+            return hits
+        moving = _hits(self._moving.cast_rays(tensor, 1))
+        nearer = np.flatnonzero(moving.distance < hits.distance)
+        hits.distance[nearer] = moving.distance[nearer]
+        hits.triangle[nearer] = moving.triangle[nearer] + self._still_count
+        hits.barycentric[nearer] = moving.barycentric[nearer]
+        hits.normal[nearer] = moving.normal[nearer]
+        return hits
+
+    def blocked(self, rays: NDArray[np.float32], reach: float = np.inf) -> NDArray[np.bool_]:
+        """Whether (N, 6) rays meet anything within ``reach`` lengths of their directions."""
+        tensor = open3d().core.Tensor.from_numpy(rays)
+        blocked = self._still.test_occlusions(tensor, 0.0, reach, 1).numpy()
+        if self._moving is not None:
+            blocked |= self._moving.test_occlusions(tensor, 0.0, reach, 1).numpy()
+        return blocked
+
+    def _fill(self, rows: slice, mesh: Mesh) -> None:
+        self.material[rows] = mesh.material
+        self.color[rows] = mesh.color
+        self.corner_attributes[rows, :, :3] = mesh.normals
+        self.corner_attributes[rows, :, 3:] = mesh.uv
+
+
+def rays_from(start: ArrayLike, direction: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 6) rays from one or N starting points in N directions, or in one."""
+    count, _ = np.broadcast_shapes(np.shape(start), direction.shape)
+    rays = np.empty((count, 6), np.float32)
+    rays[:, :3] = start
+    rays[:, 3:] = direction
+    return rays
+
+
+def _caster(mesh: Mesh) -> Any:
+    o3d = open3d()
+    caster = o3d.t.geometry.RaycastingScene()
+    triangles = np.arange(3 * len(mesh), dtype=np.uint32).reshape(-1, 3)
+    vertices = np.ascontiguousarray(mesh.corners.reshape(-1, 3))
+    caster.add_triangles(o3d.core.Tensor.from_numpy(vertices), o3d.core.Tensor.from_numpy(triangles))
+    return caster
+
+
+def _hits(answer: dict) -> Hits:
+    distance = answer["t_hit"].numpy()
+    triangle = answer["primitive_ids"].numpy().astype(np.int64)
+    triangle[~np.isfinite(distance)] = 0
+    return Hits(distance, triangle, answer["primitive_uvs"].numpy(), answer["primitive_normals"].numpy())
