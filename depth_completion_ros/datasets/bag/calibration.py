@@ -42,7 +42,7 @@ class Calibration:
         self._extrinsic = None if extrinsic is None else np.array(extrinsic, np.float64)
         first = _first_messages(storage, topics)
         self._camera_frame = frame_name(first["image"].header.frame_id)
-        self._sensor_frame = frame_name((first.get("points") or first["depth"]).header.frame_id)
+        self._sensor_frame = frame_name(first["points" if topics.points else "depth"].header.frame_id)
         self.camera = self._camera_of(topics.image, topics.camera_info, first["camera_info"])
         self.depth_camera: Camera | None = None
         self.topics = [topics.camera_info]

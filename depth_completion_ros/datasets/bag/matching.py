@@ -18,9 +18,9 @@ class StampMatcher:
     """Matches the messages of a pivot stream with those of its partner streams by stamp, as they are read.
 
     Two messages match when each is the nearest of its stream to the other and they are no more than ``slop`` apart;
-    each is used once, and what was passed over is not gone back to. Messages wait only until no better match can come, or until the recording has gone on for
-    ``patience``, so that a stream which ends early does not pile up the others in memory. When stamps jump back (a
-    looped recording) matching starts anew.
+    each is used once, and what was passed over is not gone back to. Messages wait only until no better match can
+    come, or until the recording has gone on for ``patience``, so that a stream which ends early does not pile up the
+    others in memory. When stamps jump back (a looped recording) matching starts anew.
 
     Args:
         pivot: name of the stream to which the others are matched.

@@ -47,6 +47,7 @@ class Storage:
 
     Raises:
         FileNotFoundError: there is no such path.
+        PermissionError: it may not be read.
         ValueError: no part of the bag can be read; the message names each file and what is wrong.
     """
 
@@ -143,5 +144,7 @@ def _opening_error(parts: list[Any]) -> str | None:
     try:
         with _reader(parts):
             return None
+    except PermissionError:  # nothing is wrong with the bag
+        raise
     except Exception as error:  # each storage format has errors of its own
         return (str(error) or type(error).__name__).splitlines()[0]
