@@ -123,13 +123,14 @@ def test_files_of_another_kind_are_refused(name, tmp_path):
         load_official("nlspn", tmp_path / "nowhere" / name)
 
 
-def test_unknown_models_and_flags_are_refused(weights):
+def test_unknown_models_and_flags_are_refused(weights, monkeypatch):
     with pytest.raises(ValueError, match="unknown model 'resnet'"):
         load_official("resnet", weights)
-    with pytest.raises(ValueError, match=r"'classical' has no official checkpoints; available: .*nlspn"):
-        load_official("classical", weights)
     with pytest.raises(ValueError, match=r"'nlspn': .*'gamma'"):
         load_official("nlspn", weights, gamma=3)
+    monkeypatch.setattr("depth_completion_ros.checkpoints.OFFICIAL", {"emdc": None})
+    with pytest.raises(ValueError, match="'nlspn' has no official checkpoints; available: emdc"):
+        load_official("nlspn", weights)
 
 
 def test_a_saved_checkpoint_says_how_it_is_used_and_answers_the_same(weights, tmp_path):
