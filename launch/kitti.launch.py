@@ -4,12 +4,20 @@ ros2 launch depth_completion_ros kitti.launch.py dataset:=/data/kitti/2011_09_26
 """
 
 import json
+import os
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction, RegisterEventHandler
+from launch import LaunchContext, LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+)
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
+from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -29,12 +37,14 @@ ARGUMENTS = {
     "device": ("auto", "auto, cpu, cuda or cuda:N"),
     "lines": ("0", "LiDAR lines to complete from, the others become ground truth; 0: all lines"),
     "rate": ("0.0", "speed as a factor of real time; 0: lockstep, every frame is completed"),
+    "frame_timeout": ("30.0", "lockstep: seconds to wait for a completion before its frame counts as lost"),
     "output": ("output/kitti", "folder for metrics.json, metrics.csv and previews"),
     "rviz": ("false", "show image, depth, confidence and cloud in RViz"),
 }
 
 
 def generate_launch_description() -> LaunchDescription:
+    """Declares the arguments; the nodes follow from their values."""
     arguments = [
         DeclareLaunchArgument(name, default_value=default, description=description)
         for name, (default, description) in ARGUMENTS.items()
@@ -42,7 +52,8 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription([*arguments, OpaqueFunction(function=launch_nodes)])
 
 
-def launch_nodes(context):
+def launch_nodes(context: LaunchContext) -> list:
+    """Replay, completion and evaluation, with RViz if it was asked for."""
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     # What a parameter must say where tf2 is not installed: where the sensor is, and of what kind.
     frame = next((item for item in open_source(value["dataset"]).read() if isinstance(item, Frame)), None)
@@ -59,6 +70,7 @@ def launch_nodes(context):
                 "source": text(value["dataset"]),
                 "lines": int(value["lines"]),
                 "rate": float(value["rate"]),
+                "frame_timeout": float(value["frame_timeout"]),
                 "wait_for_evaluation": True,
             }
         ],
@@ -88,7 +100,10 @@ def launch_nodes(context):
         output="screen",
         parameters=[{"output": text(value["output"]), "run": text(json.dumps(run))}],
     )
+    share = get_package_share_directory(PACKAGE)
+    profiles = os.environ.get("FASTDDS_DEFAULT_PROFILES_FILE", f"{share}/config/fastdds_large_images.xml")
     actions = [
+        SetEnvironmentVariable("FASTDDS_DEFAULT_PROFILES_FILE", profiles),
         replay,
         completion,
         evaluation,
@@ -97,32 +112,32 @@ def launch_nodes(context):
         RegisterEventHandler(OnProcessExit(target_action=replay, on_exit=fail_if_died)),
     ]
     if value["rviz"].lower() in ("true", "1"):
-        config = f"{get_package_share_directory(PACKAGE)}/rviz/depth_completion.rviz"
+        arguments = ["-d", f"{share}/rviz/depth_completion.rviz"]
         actions.append(
-            Node(package="rviz2", executable="rviz2", name="rviz", arguments=["-d", config], parameters=[sim_time])
+            Node(package="rviz2", executable="rviz2", name="rviz", arguments=arguments, parameters=[sim_time])
         )
     return actions
 
 
-def text(value):
+def text(value: str) -> ParameterValue:
     """A string parameter; launch would read one like 2011_09_26 as a number."""
     return ParameterValue(value, value_type=str)
 
 
-def finish(event, context):
+def finish(event: ProcessExited, context: LaunchContext) -> list:
     """The evaluation is done: everything else stops; lost frames make the launch fail."""
     if event.returncode:
         fail(event, context)
     return [EmitEvent(event=Shutdown(reason="evaluation finished"))]
 
 
-def fail_if_died(event, context):
+def fail_if_died(event: ProcessExited, context: LaunchContext) -> None:
     """The replay ends before the evaluation; 1 means lost frames, which the evaluation reports and fails with."""
     if event.returncode < 0 or event.returncode > 1:
         fail(event, context)
 
 
-def fail(event, context):
+def fail(event: ProcessExited, context: LaunchContext) -> None:
     """Ends the launch with a non-zero exit code: launch does so when a handler raises."""
     if not context.is_shutdown:
         raise RuntimeError(f"{event.process_name} ended with exit code {event.returncode}: see its messages above")

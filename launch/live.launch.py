@@ -15,6 +15,7 @@ PACKAGE = "depth_completion_ros"
 
 
 def generate_launch_description() -> LaunchDescription:
+    """The node, its topics and parameters from the arguments."""
     share = get_package_share_directory(PACKAGE)
     arguments = {
         "config": (f"{share}/config/live.yaml", "parameters of the node; copy config/live.yaml and edit it"),

@@ -77,18 +77,17 @@ class ReplayNode(Node):
         self._source = open_source(self.settings.source)
         pace = f"{self.settings.rate:g} times real time" if self.settings.rate else "lockstep"
         self.get_logger().info(f"playing {self._source.name} ({len(self._source)} frames) in {pace}")
-        reliable = QoSProfile(depth=10)
-        self._clock_publisher = self.create_publisher(Clock, "/clock", reliable)
+        self._clock_publisher = self.create_publisher(Clock, "/clock", 10)
+        self._image = self.create_publisher(Image, "image", 10)
+        self._camera_info = self.create_publisher(CameraInfo, "camera_info", 10)
+        self._points = self.create_publisher(PointCloud2, "points", 10)
+        self._depth = self.create_publisher(Image, "depth", 10)
+        self._depth_info = self.create_publisher(CameraInfo, "depth/camera_info", 10)
+        self._ground_truth = self.create_publisher(Image, "ground_truth", 10)
         self._finished = self.create_publisher(UInt32, "finished", _LATCHED)
-        self._image = self.create_publisher(Image, "image", reliable)
-        self._camera_info = self.create_publisher(CameraInfo, "camera_info", reliable)
-        self._points = self.create_publisher(PointCloud2, "points", reliable)
-        self._depth = self.create_publisher(Image, "depth", reliable)
-        self._depth_info = self.create_publisher(CameraInfo, "depth/camera_info", reliable)
-        self._ground_truth = self.create_publisher(Image, "ground_truth", reliable)
         self._completed = 0
         self._completions = self.create_subscription(
-            Image, "depth_completion/depth/image", self._take_completion, reliable
+            Image, "depth_completion/depth/image", self._take_completion, 10
         )
         self._transform: Publisher | None = None
 
@@ -121,7 +120,8 @@ class ReplayNode(Node):
                 )
                 lost += 1
         self._finished.publish(UInt32(data=total))
-        self._finished.wait_for_all_acked(Duration(seconds=5))
+        for publisher in self.publishers:  # what has not arrived when this process ends would be lost
+            publisher.wait_for_all_acked(Duration(seconds=10))
         return lost
 
     def _frames(self) -> Iterator[Frame | DamagedFrame]:
