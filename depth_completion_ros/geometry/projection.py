@@ -49,32 +49,33 @@ def project_points(
     Raises:
         ValueError: another shape or dtype than stated here, or the extrinsic is not rigid.
     """
-    if points.ndim != 2 or points.shape[1] < 3:
-        raise ValueError(f"points are {tuple(points.shape)}, expected (N, 3) or more columns, x y z first")
-    if points.dtype not in (np.float32, torch.float32):
-        raise ValueError(f"points are {points.dtype}, expected float32 metres")
+    if not isinstance(points, (np.ndarray, Tensor)):
+        raise ValueError(f"points are a {type(points).__name__}, expected a NumPy array or a tensor")
+    expected = torch.float32 if isinstance(points, Tensor) else np.float32
+    if points.ndim != 2 or points.shape[1] < 3 or points.dtype != expected:
+        given = f"{tuple(points.shape)} {points.dtype}"
+        raise ValueError(f"points are {given}, expected (N, 3) or more columns of float32 metres, x y z first")
     transform = rigid_transform(extrinsic)
     if isinstance(points, Tensor):
-        depth = _project(points.to(device), camera, transform).to(points.device)
-        return remove_hidden(depth, camera, transform) if see_through else depth
-    # require(): torch can not share read-only or reversed arrays
-    tensor = torch.from_numpy(np.require(points, requirements=["C", "W"])).to(device)
-    depth = _project(tensor, camera, transform)
-    return (remove_hidden(depth, camera, transform) if see_through else depth).cpu().numpy()
+        depth = _project(points.to(device), camera, transform)
+        return (remove_hidden(depth, camera, transform) if see_through else depth).to(points.device)
+    return project_points(_tensor(points).to(device), camera, transform, see_through=see_through).cpu().numpy()
 
 
 def remove_hidden(sparse_depth: _Array, camera: Camera, extrinsic: ArrayLike) -> _Array:
     """Removes measurements that the camera cannot have made because a nearer surface is in front of them.
 
-    A LiDAR mounted above the camera sees over objects, so that background lands on foreground pixels. A
-    measurement is taken for hidden if, left and right of it or above and below it, others have less than 85 % of
-    its depth, and the one of the two sides is so close that the parallax between sensor and camera, at most
-    f |t| (1 / z_near - 1 / z_far) pixels, can have moved its surface across the measurement. The other side shows
-    that the surface continues; it is looked for within 5 columns, or within 1.5 times the distance between scan
-    lines, as found in the image: so 4 lines work as well as 64.
+    A LiDAR mounted above the camera sees over objects, so that background lands on foreground pixels. It lies
+    *inside* the nearer surface then: a measurement is removed if left and right of it, or above and below it,
+    there are others at less than 85 % of its depth, where
 
-    Ground at a grazing angle is nearer on one side only, and so is what is seen beside a pole or above a roof:
-    they stay. Thin objects are nearer themselves and stay. Background seen through gaps of a few pixels may go.
+    * on one side the parallax between sensor and camera, f |t| (1 / z_near - 1 / z_far) pixels at most, is enough
+      to have moved the nearer one across (else the LiDAR would have seen the two in the same order), and
+    * on the other, to show that the surface goes on there, the nearer one is within 5 columns, or within 1.5 times
+      the distance between scan lines as found in the image: so 4 lines work as well as 64.
+
+    Neighbours on one side only are no reason. So ground at a grazing angle stays, and what is seen over a roof or
+    beside a pole, except within a pixel of the outline; thin objects stay, being nearer themselves.
 
     Args:
         sparse_depth: (H, W) float32 metres, 0 = not measured; an array or a tensor.
@@ -95,7 +96,7 @@ def remove_hidden(sparse_depth: _Array, camera: Camera, extrinsic: ArrayLike) ->
     parallax = max(camera.fx, camera.fy) * baseline
     if isinstance(sparse_depth, Tensor):
         return _remove_hidden(sparse_depth, parallax)
-    return _remove_hidden(torch.from_numpy(np.require(sparse_depth, requirements=["C", "W"])), parallax).numpy()
+    return _remove_hidden(_tensor(sparse_depth), parallax).numpy()
 
 
 def rigid_transform(extrinsic: ArrayLike) -> NDArray[np.float64]:
@@ -116,6 +117,11 @@ def rigid_transform(extrinsic: ArrayLike) -> NDArray[np.float64]:
     ):
         raise ValueError(f"extrinsic is not a rotation and a translation: {np.round(transform, 4).tolist()}")
     return transform
+
+
+def _tensor(array: NDArray[np.float32]) -> Tensor:
+    """A tensor that shares the array's memory where torch can: not that of read-only or reversed arrays."""
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
 
 
 def _project(points: Tensor, camera: Camera, transform: NDArray[np.float64]) -> Tensor:
