@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 # KITTI depth files hold metres x 256 as uint16 (development kit of the depth benchmark, 2017).
 _PNG_UNITS_PER_METRE: Final = 256.0
 
+PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
+# What a whole PNG or JPEG file starts with and ends with; a camera driver may pad the end.
+_PICTURE_MARKS: Final = ((PNG_MAGIC, b"IEND\xaeB`\x82"), (b"\xff\xd8", b"\xff\xd9"))
+
 StrPath = str | os.PathLike[str]
 
 
@@ -221,12 +225,27 @@ def _with_black(colors: NDArray) -> NDArray[np.uint8]:
     return table
 
 
-def _decode(path: StrPath, flags: int) -> NDArray:
-    data = np.frombuffer(Path(path).read_bytes(), np.uint8)
-    pixels = cv2.imdecode(data, flags) if data.size else None
+def decode_picture(data: NDArray[np.uint8], flags: int, source: object) -> NDArray:
+    """Decodes an encoded picture with OpenCV, and refuses a truncated one, of which OpenCV makes a half grey picture.
+
+    Args:
+        data: the bytes of the file.
+        flags: OpenCV's ``IMREAD_*``.
+        source: what the picture is, for the message.
+
+    Raises:
+        ValueError: it is damaged, truncated or no picture.
+    """
+    start, end = data[:8].tobytes(), data[-1024:].tobytes()
+    truncated = any(start.startswith(magic) and mark not in end for magic, mark in _PICTURE_MARKS)
+    pixels = None if truncated or not data.size else cv2.imdecode(data, flags)
     if pixels is None:
-        raise ValueError(f"{path}: damaged, or not a picture ({data.size} bytes)")
+        raise ValueError(f"{source}: damaged, truncated or not a picture ({data.size} bytes)")
     return np.asarray(pixels)
+
+
+def _decode(path: StrPath, flags: int) -> NDArray:
+    return decode_picture(np.frombuffer(Path(path).read_bytes(), np.uint8), flags, path)
 
 
 def _encode(path: StrPath, pixels: NDArray) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.geometry.rotation import rotation_of
+from depth_completion_ros.images import PNG_MAGIC, decode_picture
 
 # Encoding -> sample type, channels, OpenCV's conversion to RGB. OpenCV writes 8UC3 and 8UC4 in its own order, BGR.
 _COLOR_ENCODINGS: Final[dict[str, tuple[type[np.unsignedinteger], int, int | None]]] = {
@@ -40,9 +41,6 @@ _FIELD_TYPES: Final[dict[int, str]] = dict(enumerate(("i1", "u1", "i2", "u2", "i
 
 # compressed_depth_image_transport puts an int32 and two float32 (the quantisation) before the picture.
 _DEPTH_HEADER_BYTES: Final = 12
-_PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
-# What a whole PNG or JPEG file starts with and ends with; a driver may pad the end.
-_PICTURE_MARKS: Final = ((_PNG_MAGIC, b"IEND\xaeB`\x82"), (b"\xff\xd8", b"\xff\xd9"))
 
 # CameraInfo.distortion_model -> the camera model; some drivers use OpenCV's name of REP 105's equidistant.
 _DISTORTION_MODELS: Final = {
@@ -98,7 +96,8 @@ def compressed_image_array(message: Any) -> NDArray[np.uint8]:
     Raises:
         ValueError: the picture is truncated or cannot be decoded.
     """
-    pixels = _decode(message, _bytes(message.data), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = decode_picture(_bytes(message.data), flags, _compressed(message))
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
 
 
@@ -114,8 +113,9 @@ def compressed_depth_array(message: Any) -> NDArray[np.float32]:
     data = _bytes(message.data)
     if "rvl" in message.format.lower():
         raise ValueError(f"depth format {message.format!r} is not supported; set the publisher's format to png")
-    is_plain = data[: len(_PNG_MAGIC)].tobytes() == _PNG_MAGIC
-    samples = _decode(message, data if is_plain else data[_DEPTH_HEADER_BYTES:], cv2.IMREAD_UNCHANGED)
+    is_plain = data[: len(PNG_MAGIC)].tobytes() == PNG_MAGIC
+    picture = data if is_plain else data[_DEPTH_HEADER_BYTES:]
+    samples = decode_picture(picture, cv2.IMREAD_UNCHANGED, _compressed(message))
     if samples.dtype != np.uint16 or samples.ndim != 2:
         raise ValueError(f"depth format {message.format!r} holds {samples.shape} {samples.dtype}, expected 16-bit grey")
     if is_plain or not message.format.startswith("32FC1"):
@@ -249,14 +249,8 @@ def _field(message: Any, field: Any) -> NDArray:
     return np.ndarray((height, width), dtype, data, field.offset, (row_step, point_step))
 
 
-def _decode(message: Any, data: NDArray[np.uint8], flags: int) -> NDArray:
-    """Decodes a picture, and refuses a truncated one, of which OpenCV would make a half grey picture."""
-    start, end = data[:8].tobytes(), data[-1024:].tobytes()
-    truncated = any(start.startswith(magic) and mark not in end for magic, mark in _PICTURE_MARKS)
-    pixels = None if truncated or not data.size else cv2.imdecode(data, flags)
-    if pixels is None:
-        raise ValueError(f"compressed image of format {message.format!r} is damaged or truncated ({data.size} bytes)")
-    return np.asarray(pixels)
+def _compressed(message: Any) -> str:
+    return f"compressed image of format {message.format!r}"
 
 
 def _decode_with_cv_bridge(message: Any) -> NDArray[np.uint8]:
