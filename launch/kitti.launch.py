@@ -4,7 +4,6 @@ ros2 launch depth_completion_ros kitti.launch.py dataset:=/data/kitti/2011_09_26
 """
 
 import json
-import os
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
@@ -24,6 +23,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from depth_completion_ros.datasets import open_source
 from depth_completion_ros.frame import Frame
+from depth_completion_ros.ros.running import fast_dds_profiles
 
 PACKAGE = "depth_completion_ros"
 # Lockstep must not lose a message between processes, so the sensor topics are reliable here.
@@ -100,10 +100,8 @@ def launch_nodes(context: LaunchContext) -> list:
         output="screen",
         parameters=[{"output": text(value["output"]), "run": text(json.dumps(run))}],
     )
-    share = get_package_share_directory(PACKAGE)
-    profiles = os.environ.get("FASTDDS_DEFAULT_PROFILES_FILE", f"{share}/config/fastdds_large_images.xml")
     actions = [
-        SetEnvironmentVariable("FASTDDS_DEFAULT_PROFILES_FILE", profiles),
+        SetEnvironmentVariable(*fast_dds_profiles()),
         replay,
         completion,
         evaluation,
@@ -112,7 +110,7 @@ def launch_nodes(context: LaunchContext) -> list:
         RegisterEventHandler(OnProcessExit(target_action=replay, on_exit=fail_if_died)),
     ]
     if value["rviz"].lower() in ("true", "1"):
-        arguments = ["-d", f"{share}/rviz/depth_completion.rviz"]
+        arguments = ["-d", f"{get_package_share_directory(PACKAGE)}/rviz/depth_completion.rviz"]
         actions.append(
             Node(package="rviz2", executable="rviz2", name="rviz", arguments=arguments, parameters=[sim_time])
         )

@@ -111,7 +111,9 @@ def _message_stages() -> Iterator[Callable[[Frame, DepthCompleter], dict[str, fl
     from rclpy.lifecycle import LifecycleNode
 
     from depth_completion_ros.ros.outputs import TOPICS, Outputs
+    from depth_completion_ros.ros.running import fast_dds_profiles
 
+    os.environ.update([fast_dds_profiles()])
     rclpy.init()
     listener = subprocess.Popen([sys.executable, "-c", _LISTENER])
     node = LifecycleNode("depth_completion")

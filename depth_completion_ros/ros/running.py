@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import rclpy
+from ament_index_python.packages import get_package_share_directory
 from rclpy.executors import ExternalShutdownException
 
 
@@ -23,3 +25,14 @@ def ros() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         rclpy.try_shutdown()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # rclpy has put the handler back that it found
+
+
+def fast_dds_profiles() -> tuple[str, str]:
+    """The environment variable that gives Fast DDS room for large images, with the user's own value if there is one.
+
+    Its default shared-memory segment is smaller than one image: under load fragments are lost, and repaired seconds
+    later. Other middlewares ignore the variable.
+    """
+    name = "FASTDDS_DEFAULT_PROFILES_FILE"
+    share = get_package_share_directory("depth_completion_ros")
+    return name, os.environ.get(name, f"{share}/config/fastdds_large_images.xml")
