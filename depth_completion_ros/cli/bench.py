@@ -6,6 +6,8 @@ import argparse
 import json
 import os
 import platform
+import subprocess
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -104,15 +106,13 @@ def _message_stages() -> Iterator[Callable[[Frame, DepthCompleter], dict[str, fl
 
     The messages go out over DDS to a listener in another process.
     """
-    import subprocess
-    import sys
-
     import rclpy
     from rclpy.lifecycle import LifecycleNode
 
     from depth_completion_ros.ros.outputs import TOPICS, Outputs
     from depth_completion_ros.ros.running import fast_dds_profiles
 
+    os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)  # as `ros2` does in a virtual environment
     os.environ.update([fast_dds_profiles()])
     rclpy.init()
     listener = subprocess.Popen([sys.executable, "-c", _LISTENER])
