@@ -5,7 +5,9 @@ The node, the offline evaluation, the benchmark and the command line all go thro
 
 from __future__ import annotations
 
+import logging
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from depth_completion_ros.geometry.projection import project_points
 from depth_completion_ros.geometry.registration import register_depth
 from depth_completion_ros.memory import reuse_freed_memory
 from depth_completion_ros.networks.registry import CompletionNetwork, create
+
+_logger = logging.getLogger(__name__)
 
 # No depth sensor of a robot or vehicle reaches a kilometre: larger numbers are millimetres or raw PNG values.
 MAXIMUM_DEPTH = 1000.0
@@ -36,17 +40,29 @@ class DepthCompleter:
     Args:
         model: a name of :func:`depth_completion_ros.networks.registry.models`.
         device: ``cpu``, ``cuda``, ``cuda:1``, ... or ``auto``: the GPU if there is one and the model can use it.
+        checkpoint: folder of the model's weights, as ``depth-completion import-checkpoint`` makes them; it brings the
+            model's options along.
         see_through: remove background points that a nearer surface hides (a LiDAR above the camera sees over it).
-        options: options of the model, such as ``preset``.
+        options: options of the model, such as ``preset``, where no checkpoint gives them.
 
     Raises:
-        ValueError: the model, an option or the device is unknown or cannot be had here.
+        ValueError: the model, an option or the device is unknown or cannot be had here, or the checkpoint is of
+            another model.
+        OSError: the checkpoint cannot be read.
     """
 
     def __init__(
-        self, model: str = "classical", device: str = "auto", *, see_through: bool = False, **options: Any
+        self,
+        model: str = "classical",
+        device: str = "auto",
+        *,
+        checkpoint: str | Path | None = None,
+        see_through: bool = False,
+        **options: Any,
     ) -> None:
-        network = create(model, **options)
+        network = _load(model, checkpoint, options) if checkpoint else create(model, **options)
+        if not checkpoint and next(network.parameters(), None) is not None:
+            _logger.warning("model %s has random weights and completes nothing sensible: give it a checkpoint", model)
         self.model = model
         self.device = _choose_device(device, model, network)
         self.network = network.to(self.device)
@@ -148,6 +164,17 @@ def sparse_depth_of(frame: Frame, *, see_through: bool = False) -> NDArray[np.fl
     if frame.depth_camera is None:
         return frame.depth
     return register_depth(frame.depth, frame.depth_camera, frame.camera, frame.extrinsic)
+
+
+def _load(model: str, checkpoint: str | Path, options: dict[str, Any]) -> CompletionNetwork:
+    from depth_completion_ros.checkpoints import load_checkpoint  # needs safetensors, which `classical` does without
+
+    if options:
+        raise ValueError(f"checkpoint {checkpoint} brings its own options; {', '.join(options)} given as well")
+    network = load_checkpoint(checkpoint)
+    if network.name != model:
+        raise ValueError(f"checkpoint {checkpoint} is of model {network.name!r}, {model!r} was asked for")
+    return network
 
 
 def _choose_device(device: str, model: str, network: CompletionNetwork) -> torch.device:

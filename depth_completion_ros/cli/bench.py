@@ -16,6 +16,8 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from depth_completion_ros.cli._model import add_model_options, load_model
+
 if TYPE_CHECKING:
     from depth_completion_ros.frame import Completion, Frame
     from depth_completion_ros.pipeline import DepthCompleter
@@ -34,8 +36,7 @@ def add_parser(subparsers: Any) -> None:
         description="Times each stage over a recording, warm and synchronised: decoding of messages, projection, the "
         "model, and publishing to a listener in another process over DDS.",
     )
-    parser.add_argument("--model", default="classical", help="a model, or 'all' (default: %(default)s)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    add_model_options(parser, "a model, or 'all'")
     parser.add_argument("--source", default="synthetic", metavar="PATH", help="a KITTI folder, a bag, or 'synthetic'")
     parser.add_argument("--lines", type=int, metavar="N", help="keep N scan lines of --source")
     parser.add_argument("--frames", type=int, default=30, metavar="N", help="frames timed (default: %(default)s)")
@@ -85,9 +86,7 @@ def _time_model(name: str, frames: list[Frame], options: argparse.Namespace) -> 
     import numpy as np
     from tqdm import tqdm
 
-    from depth_completion_ros.pipeline import DepthCompleter
-
-    completer = DepthCompleter(name, options.device)
+    completer = load_model(options, name)
     durations: dict[str, list[float]] = defaultdict(list)
     with _message_stages() as messages:
         repeated = islice(cycle(frames), options.frames + _WARM_UP)

@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from depth_completion_ros.cli._model import add_model_options, load_model
+
 if TYPE_CHECKING:
     from depth_completion_ros.datasets import DamagedFrame
     from depth_completion_ros.evaluation.metrics import DepthErrors
@@ -34,8 +36,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--lines", type=int, metavar="N", help="of --source: keep N scan lines, score on the others")
     parser.add_argument("--frames", type=_frame_range, metavar="A:B", help="of --source: frames A to B-1 only")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write to")
-    parser.add_argument("--model", default="classical", help="see 'depth-completion models' (default: %(default)s)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    add_model_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -48,13 +49,12 @@ def _complete_pair(options: argparse.Namespace) -> int:
     from depth_completion_ros.evaluation.preview import draw_preview
     from depth_completion_ros.evaluation.report import Report
     from depth_completion_ros.images import read_depth_png, read_image
-    from depth_completion_ros.pipeline import DepthCompleter
 
     if options.lines is not None or options.frames is not None:
         raise ValueError("--lines and --frames choose from a --source; --sparse is a single image")
     sparse = read_depth_png(options.sparse)
     image = None if options.image is None else read_image(options.image)
-    completion = DepthCompleter(options.model, options.device)(image, sparse)
+    completion = load_model(options)(image, sparse)
     report, name = Report(options.output, {}), options.sparse.stem
     _save(report, name, completion)
     print(f"written to {report.add_preview(name, draw_preview(completion, image))}, beside it depth and confidence")
@@ -67,7 +67,6 @@ def _complete_source(options: argparse.Namespace) -> int:
     from depth_completion_ros.datasets import DamagedFrame, open_source
     from depth_completion_ros.evaluation.preview import draw_preview
     from depth_completion_ros.evaluation.report import Report
-    from depth_completion_ros.pipeline import DepthCompleter
 
     if options.image is not None:
         raise ValueError("--image belongs to --sparse; a --source brings its own images")
@@ -75,7 +74,7 @@ def _complete_source(options: argparse.Namespace) -> int:
     frames = range(len(source))[options.frames or slice(None)]
     if not frames:
         raise ValueError(f"{options.source} has {len(source)} frames, none of those asked for with --frames")
-    completer = DepthCompleter(options.model, options.device)
+    completer = load_model(options)
     report = Report(options.output, {name: getattr(options, name) for name in ("source", "model", "lines")})
     results = _completions(islice(source.read(), frames.start, frames.stop), completer, options.lines)
     for result in tqdm(results, total=len(frames), unit="frame", disable=None):

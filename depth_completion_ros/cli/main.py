@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for module in pkgutil.iter_modules(cli.__path__):
-        if module.name != "main":
+        if module.name != "main" and not module.name.startswith("_"):
             importlib.import_module(f"{cli.__name__}.{module.name}").add_parser(commands)
     for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", help="show where an error comes from")

@@ -41,7 +41,13 @@ class CompletionNode(LifecycleNode):
         """Loads the model. A model that cannot be had is a failed transition, with the reason in the log."""
         settings = self.settings
         try:
-            completer = DepthCompleter(settings.model, settings.device, see_through=settings.see_through)
+            completer = DepthCompleter(
+                settings.model,
+                settings.device,
+                checkpoint=settings.checkpoint or None,
+                see_through=settings.see_through,
+                **({"preset": settings.preset} if settings.preset else {}),
+            )
             if completer.uses_image and not settings.use_image:
                 raise ValueError(f"model {settings.model!r} needs images, but the parameter use_image is false")
         except (ValueError, OSError, ImportError) as error:

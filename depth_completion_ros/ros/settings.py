@@ -12,6 +12,8 @@ class CompletionSettings:
     """See the descriptions; ``ros2 param describe`` prints them too."""
 
     model: str = setting("classical", "completion model, a name listed by `depth-completion models`")
+    preset: str = setting("", "size of the model, such as lite; empty: its default, or that of the checkpoint")
+    checkpoint: str = setting("", "folder of the model's weights; empty: none")
     device: str = setting("auto", "where the model runs: auto, cpu, cuda or cuda:N")
     sensor: str = setting(
         "points",
