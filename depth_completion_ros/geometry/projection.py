@@ -131,26 +131,27 @@ def _project(points: Tensor, camera: Camera, transform: NDArray[np.float64]) -> 
     # Some drivers write (0, 0, 0) where nothing came back; no sensor measures a range of zero.
     z = torch.where((points[:, 0] != 0) | (points[:, 1] != 0) | (points[:, 2] != 0), z, 0)
     if not camera.is_distorted:
-        return nearest_per_pixel(x / z, y / z, z, camera)
+        return _nearest_per_pixel(x / z, y / z, z, camera)
     ahead = z > 0
     xyz = torch.stack([x[ahead], y[ahead], z[ahead]], 1)
     u, v = torch.from_numpy(camera.project(xyz.cpu().numpy())).to(xyz).T
-    return nearest_per_pixel(u, v, xyz[:, 2], camera)
+    return _nearest_per_pixel(u, v, xyz[:, 2], camera)
 
 
-def nearest_per_pixel(u: Tensor, v: Tensor, z: Tensor, camera: Camera) -> Tensor:
-    """Draws points at pixel coordinates (N,) u, v and depth z; in each pixel the nearest stays.
-
-    Returns:
-        (H, W) float32, 0 where no point with a finite depth above 0 lies.
-    """
-    # Compared as floats before any cast, since NaN, infinity or 1e20 as an integer can be anything, also a pixel.
-    column, row = u + 0.5, v + 0.5
-    inside = (z > 0) & (z < torch.inf) & (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
-    pixel = row[inside].long() * camera.width + column[inside].long()
+def _nearest_per_pixel(u: Tensor, v: Tensor, z: Tensor, camera: Camera) -> Tensor:
+    """(H, W) depth of points at pixel coordinates (N,) u, v; in each pixel the nearest, 0 where there is none."""
+    inside, pixel = pixels_in_view(u, v, z, camera)
     depth = torch.full((camera.height * camera.width,), torch.inf, device=z.device)
     depth.scatter_reduce_(0, pixel, z[inside], "amin")
     return depth.masked_fill_(depth == torch.inf, 0).view(camera.height, camera.width)
+
+
+def pixels_in_view(u: Tensor, v: Tensor, z: Tensor, camera: Camera) -> tuple[Tensor, Tensor]:
+    """Which points at pixel coordinates (N,) u, v and depth z are in the image, and the flat index of their pixels."""
+    # Compared as floats before any cast, since NaN, infinity or 1e20 as an integer can be anything, also a pixel.
+    column, row = u + 0.5, v + 0.5
+    inside = (z > 0) & (z < torch.inf) & (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
+    return inside, row[inside].long() * camera.width + column[inside].long()
 
 
 def _remove_hidden(sparse_depth: Tensor, parallax: float) -> Tensor:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from depth_completion_ros.geometry.camera import Camera
-from depth_completion_ros.geometry.projection import nearest_per_pixel, rigid_transform
+from depth_completion_ros.geometry.projection import pixels_in_view, rigid_transform
 
 # Neighbouring pixels belong to one surface unless it would be inclined by more than 87 degrees: tan(87 deg) = 19.
 _STEEPEST = 19.0
@@ -41,14 +41,15 @@ def register_depth(
     if depth.dtype != np.float32:
         raise ValueError(f"depth is {depth.dtype}, expected float32 metres")
     transform = rigid_transform(extrinsic).astype(np.float32)
-    points = depth_camera.unproject(np.where(depth > 0, depth, np.nan)).reshape(-1, 3)
+    measured = np.isfinite(depth) & (depth > 0)
+    points = depth_camera.unproject(np.where(measured, depth, np.nan)).reshape(-1, 3)
     points = points @ transform[:3, :3].T + transform[:3, 3]
     vertices = np.empty((3, *depth.shape), np.float32)
     vertices[:2] = camera.project(points).T.reshape(2, *depth.shape)
     vertices[2] = 1 / points[:, 2].reshape(depth.shape)
     steepest = 1 + _STEEPEST / min(depth_camera.fx, depth_camera.fy)
-    u, v, nearness = _surface_samples(torch.from_numpy(vertices), steepest)
-    return nearest_per_pixel(u, v, 1 / nearness, camera).numpy()
+    samples = _surface_samples(torch.from_numpy(vertices), steepest)
+    return _front_surface(samples, camera, steepest).numpy()
 
 
 def _surface_samples(vertices: Tensor, steepest: float) -> Tensor:
@@ -70,11 +71,26 @@ def _surface_samples(vertices: Tensor, steepest: float) -> Tensor:
     return torch.cat(samples, 1)
 
 
+def _front_surface(samples: Tensor, camera: Camera, steepest: float) -> Tensor:
+    """(H, W) depth of the nearest surface; 0 where there is none."""
+    u, v, nearness = samples
+    inside, pixel = pixels_in_view(u, v, 1 / nearness, camera)
+    nearness = nearness[inside]
+    empty = torch.zeros(camera.height * camera.width)
+    nearest = empty.scatter_reduce(0, pixel, nearness, "amax")
+    # The mean of the samples of that surface: their nearest would draw slanted surfaces half a pixel too near.
+    front = nearness * steepest >= nearest[pixel]
+    total = empty.index_add(0, pixel[front], nearness[front])
+    count = torch.bincount(pixel[front], minlength=len(empty))
+    return torch.where(count > 0, count / total, 0).view(camera.height, camera.width)
+
+
 def _parts(start: Tensor, end: Tensor, steepest: float) -> int:
     """Into how many parts to divide edges so that 19 of 20 parts are at most a pixel long."""
     length = (end[:2] - start[:2]).abs().amax(0)[_joined([start, end], steepest)]
     length = length[torch.isfinite(length)]
-    return max(1, int(np.ceil(np.quantile(length.numpy(), 0.95)))) if len(length) else 1
+    # less a margin for rounding: pixels that map to pixels need no parts
+    return max(1, int(np.ceil(np.quantile(length.numpy(), 0.95) - 0.01))) if len(length) else 1
 
 
 def _neighbours(fraction: float, size: int) -> list[tuple[float, slice]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+_Floats = NDArray[np.float64]
+
 # Steps of the azimuth, in radians: a ring begins where it falls back further than this; around the x axis, where
 # rings begin and end, noise can throw it forward by nearly a turn.
 _BACKWARD = 0.1
@@ -15,9 +17,9 @@ _MOST_RINGS = 256
 # Finding beams: how many points are enough, and the vertical offsets tried, in metres.
 _SAMPLE = 20_000
 _OFFSETS = np.arange(-30, 31) * 0.01
-# Bands of elevation that may have an offset of their own, and the width in which points count as one beam (0.02
-# degrees).
-_BANDS = 16
+# Numbers of bands of elevation that may have an offset of their own, and the width, 0.02 degrees, in which points
+# count as one beam.
+_BANDS = (8, 16, 32)
 _SHARP = 3.5e-4
 # Bins that the elevations are gathered in before they are clustered.
 _BINS = 1024
@@ -40,11 +42,16 @@ def rings_from_file_order(points: NDArray[np.floating]) -> NDArray[np.int64]:
     azimuth = np.arctan2(points[:, 1], points[:, 0]) % (2 * np.pi)
     step = np.diff(azimuth, prepend=0.0)
     rings = np.maximum(np.cumsum(step < -_BACKWARD) - np.cumsum(step > _ALMOST_A_TURN), 0)
-    if len(rings) and rings.max() >= _MOST_RINGS:
+    if not len(rings):
+        return rings
+    if rings.max() >= _MOST_RINGS:
         raise ValueError(
             f"the azimuth of these {len(points)} points falls back {rings.max()} times: they are not stored ring by "
             "ring; use the cloud's ring field or rings_from_elevation"
         )
+    last = rings == rings.max()
+    if rings.max() > 0 and azimuth[last].max() < 2 * np.pi - _ALMOST_A_TURN:
+        rings[last] -= 1  # the end of the last ring, thrown across the x axis
     return rings
 
 
@@ -119,31 +126,42 @@ def _check_points(points: NDArray[np.floating]) -> None:
         raise ValueError(f"points are {points.shape}, expected (N, 3) or more columns, x y z first")
 
 
-def _fit_beams(
-    x: NDArray[np.float64], y: NDArray[np.float64], count: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _fit_beams(x: _Floats, y: _Floats, count: int) -> tuple[_Floats, _Floats]:
     """The (count,) slopes tan(angle) and offsets of the beams y = slope + offset * x, the steepest first."""
-    nearby = np.empty_like(y)  # the offset of the beams around each point
-    for band in np.array_split(np.argsort(y), _BANDS):
-        nearby[band] = max(_OFFSETS, key=lambda offset: _sharpness(y[band] - offset * x[band]))
-    beam = _clusters(y - nearby * x, count)
+    # k-means can end with two beams in one cluster and one beam in two; from several starts, the tightest wins
+    fits = [_refined(x, y, _offset_around(x, y, bands), count) for bands in _BANDS]
+    slope, offset, _ = min(fits, key=lambda fit: fit[2])
+    order = np.argsort(-slope)
+    return slope[order], offset[order]
+
+
+def _offset_around(x: _Floats, y: _Floats, bands: int) -> _Floats:
+    """The offset that makes the elevations in the band around each point, and in the two next to it, sharpest."""
+    around = np.empty_like(y)
+    members = np.array_split(np.argsort(y), min(bands, len(y)))
+    for i, band in enumerate(members):
+        wide = np.concatenate(members[max(i - 1, 0) : i + 2])
+        around[band] = max(_OFFSETS, key=lambda offset: _sharpness(y[wide] - offset * x[wide]))
+    return around
+
+
+def _refined(x: _Floats, y: _Floats, around: _Floats, count: int) -> tuple[_Floats, _Floats, float]:
+    """Slopes, offsets and mean square distance of beams, starting from the offsets ``around`` the points."""
+    beam = _clusters(y - around * x, count)
     for _ in range(20):
         # least squares per beam; a beam whose points have all one range keeps the offset of those around it
         n = np.maximum(np.bincount(beam, minlength=count), 1)
-        mean_x, mean_y, prior = (np.bincount(beam, v, count) / n for v in (x, y, nearby))
+        mean_x, mean_y, prior = (np.bincount(beam, v, count) / n for v in (x, y, around))
         dx = x - mean_x[beam]
         offset = (np.bincount(beam, dx * y, count) + 1e-3 * prior) / (np.bincount(beam, dx * dx, count) + 1e-3)
         slope = mean_y - offset * mean_x
         previous, beam = beam, _nearest_beam(x, y, slope, offset)
         if np.array_equal(beam, previous):
             break
-    order = np.argsort(-slope)
-    return slope[order], offset[order]
+    return slope, offset, float(np.mean((y - slope[beam] - offset[beam] * x) ** 2))
 
 
-def _nearest_beam(
-    x: NDArray[np.float64], y: NDArray[np.float64], slope: NDArray[np.float64], offset: NDArray[np.float64]
-) -> NDArray[np.int64]:
+def _nearest_beam(x: _Floats, y: _Floats, slope: _Floats, offset: _Floats) -> NDArray[np.int64]:
     beam, distance = np.zeros(len(x), np.int64), np.full(len(x), np.inf)
     for k in range(len(slope)):
         to_k = np.abs(y - slope[k] - offset[k] * x)
@@ -152,13 +170,13 @@ def _nearest_beam(
     return beam
 
 
-def _sharpness(values: NDArray[np.float64]) -> float:
+def _sharpness(values: _Floats) -> float:
     """How much values gather at few places: the sum of squares of their histogram."""
     bins = np.floor((values - values.min()) / _SHARP).astype(np.int64)
     return float(np.sum(np.bincount(bins).astype(np.float64) ** 2))
 
 
-def _clusters(values: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+def _clusters(values: _Floats, count: int) -> NDArray[np.int64]:
     """Optimal one-dimensional k-means, by dynamic programming over the occupied bins of a histogram."""
     n, edges = np.histogram(values, _BINS)
     occupied = np.flatnonzero(n)
