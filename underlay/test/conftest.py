@@ -1,0 +1,141 @@
+"""Contract tests: what the project relies on, true of ROS 2's packages and of the underlay alike.
+
+They run against whatever ``launch``, ``launch_ros``, ``message_filters``, ``sensor_msgs_py`` and ``ros2cli`` can be
+imported. Tests of the underlay alone are marked with ``only_underlay``.
+"""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import launch
+import pytest
+
+IS_UNDERLAY = (Path(launch.__file__).parents[1] / "depth_completion_ros_underlay.py").exists()
+
+ROS2 = [sys.executable, "-c", "import sys; from ros2cli.cli import main; sys.exit(main())"]
+
+IMPORTS = """
+import os, signal, sys
+from launch import LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument, EmitEvent, ExecuteProcess, GroupAction, IncludeLaunchDescription, LogInfo, OpaqueFunction,
+    RegisterEventHandler, SetEnvironmentVariable, SetLaunchConfiguration, Shutdown, TimerAction)
+from launch.conditions import IfCondition, UnlessCondition
+from launch.event_handlers import OnProcessExit, OnProcessStart, OnShutdown
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import (
+    EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution, PythonExpression, TextSubstitution,
+    ThisLaunchFileDir)
+
+def python(code, **kwargs):
+    kwargs = {"output": "screen", **kwargs}
+    return ExecuteProcess(cmd=[sys.executable, "-u", "-c", code], **kwargs)
+
+# Says that it is ready, waits, and says how it was told to end.
+WAIT = '''
+import time
+try:
+    print("ready")
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted")
+'''
+
+def fail(context, *args):
+    raise RuntimeError("for this reason")
+"""
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "only_underlay: not part of the contract with ROS 2's packages")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("only_underlay") and not IS_UNDERLAY:
+            item.add_marker(pytest.mark.skip(reason="a promise of the underlay alone"))
+
+
+@dataclass
+class Outcome:
+    """What became of a command: its exit status, the lines it printed, and those about errors of its own."""
+
+    returncode: int
+    out: list[str]
+    err: str
+
+    def says(self, *words):
+        """How many lines contain all of these words."""
+        return sum(all(word in line for word in words) for line in self.out)
+
+
+@pytest.fixture(scope="session")
+def prefix(tmp_path_factory):
+    """An installed package ``demo_nodes`` without executables."""
+    root = tmp_path_factory.mktemp("prefix")
+    (root / "share/ament_index/resource_index/packages").mkdir(parents=True)
+    (root / "share/ament_index/resource_index/packages/demo_nodes").touch()
+    (root / "share/demo_nodes/launch").mkdir(parents=True)
+    (root / "lib/demo_nodes").mkdir(parents=True)
+    return root
+
+
+@pytest.fixture(scope="session", autouse=True)
+def environment(prefix, tmp_path_factory):
+    """Packages are found, and what is logged goes to a temporary folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        installed = os.environ.get("AMENT_PREFIX_PATH") or sys.prefix
+        patch.setenv("AMENT_PREFIX_PATH", f"{prefix}{os.pathsep}{installed}")
+        patch.setenv("ROS_LOG_DIR", str(tmp_path_factory.mktemp("log")))
+        patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        yield
+
+
+@pytest.fixture(scope="session")
+def executable(prefix):
+    """Installs an executable Python program into ``demo_nodes``."""
+
+    def install(name, code):
+        path = prefix / "lib/demo_nodes" / name
+        path.write_text(f"#!{sys.executable}\n{code}")
+        path.chmod(0o755)
+        return path
+
+    return install
+
+
+@pytest.fixture
+def launch_file(tmp_path):
+    """Writes a launch file of these entities."""
+
+    def write(entities, name="demo.launch.py", before=""):
+        path = tmp_path / name
+        path.write_text(
+            f"{IMPORTS}\n{before}\ndef generate_launch_description():\n    return LaunchDescription([{entities}])\n"
+        )
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def ros2():
+    """Runs a ros2 command to its end."""
+
+    def run(*words, **kwargs):
+        process = subprocess.run(
+            [*ROS2, *map(str, words)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            **kwargs,
+        )
+        print(process.stdout, process.stderr)
+        return Outcome(process.returncode, process.stdout.splitlines(), process.stderr)
+
+    return run
