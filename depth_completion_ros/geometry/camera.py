@@ -49,6 +49,8 @@ class Camera:
         object.__setattr__(self, "distortion", tuple(float(c) for c in self.distortion))
         if self.width != int(self.width) or self.height != int(self.height) or self.width < 1 or self.height < 1:
             raise ValueError(f"camera is {self.width} x {self.height} pixels, expected whole numbers of at least 1")
+        object.__setattr__(self, "width", int(self.width))
+        object.__setattr__(self, "height", int(self.height))
         if not np.isfinite([self.fx, self.fy, self.cx, self.cy]).all() or self.fx <= 0 or self.fy <= 0:
             raise ValueError(
                 f"camera has fx={self.fx}, fy={self.fy}, cx={self.cx}, cy={self.cy}; "

@@ -191,6 +191,7 @@ def test_from_matrix_takes_arrays_and_can_be_a_key():
     assert camera == Camera(640, 480, 500, 510, 320, 240, "plumb_bob", (0.1, 0, 0, 0))
     np.testing.assert_array_equal(camera.matrix, k)
     assert {camera: 1}[camera] == 1
+    assert Camera(np.float64(3), 2.0, 1, 1, 0, 0).rays().shape == (2, 3, 2)
 
 
 @pytest.mark.parametrize(
