@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,70 @@ def _nlspn_options(
     }
 
 
+def _mspn_options(weights: Mapping[str, Tensor], *, mode: str, rules: str) -> dict[str, Any]:
+    """The four released models are two modes with the rules of two data sets, which the keys do not tell."""
+    return {"mode": mode, "rules": rules}
+
+
+def _mspn_names() -> Iterator[tuple[str, str]]:
+    """Ours to those of github.com/jyjunmcl/MSPN_SDR, whose lists count from 1 and whose decoder counts down."""
+    yield r"^propagation\.norm\.", "prop_layer.mspn.norm1."
+    yield r"^propagation\.projection\.", "prop_layer.mspn.conv."
+    yield r"^propagation\.position_bias$", "prop_layer.mspn.rpb"
+    yield r"^second_propagation\.norm\.", "prop_layer.mspn_2nd.norm1."
+    yield r"^second_propagation\.projection\.", "prop_layer.mspn_2nd.conv."
+    yield r"^second_propagation\.position_bias$", "prop_layer.mspn_2nd.rpb"
+    block = {
+        "attention.query": "attn.q",
+        "attention.key_value": "attn.kv",
+        "attention.project": "attn.proj",
+        "attention.reduce": "attn.sr",
+        "attention.norm": "attn.norm",
+        "mlp.0": "mlp.fc1",
+        "mlp.2": "mlp.fc2",
+        "convolution.channel_gate": "resblock.ca.fc",
+        "convolution.pixel_gate": "resblock.sa.conv1",
+        "convolution": "resblock",
+        "merge": "concat_conv",
+        "": "",
+    }
+    for stage in range(4):
+        ours, theirs = rf"^guidance\.encoder\.transformer\.{stage}\.", "backbone.former."
+        for own, name in block.items():
+            yield rf"{ours}blocks\.(\d)\.{re.escape(own)}", rf"{theirs}block{stage + 1}.\1.{name}"
+        yield rf"{ours}embed\.", f"{theirs}patch_embed{stage + 1}.proj."
+        yield rf"{ours}norm\.", f"{theirs}patch_embed{stage + 1}.norm."
+        yield rf"{ours}position$", f"{theirs}pos_embed{stage + 1}"
+    for stage in range(2):
+        yield rf"^guidance\.encoder\.residual\.{stage}\.", f"backbone.former.embed_layer{stage + 1}."
+    naf_block = {
+        "widen1": "conv1",
+        "depthwise": "conv2",
+        "narrow1": "conv3",
+        "widen2": "conv4",
+        "narrow2": "conv5",
+        "channel_attention": "sca.1",
+        "scale1": "beta",
+        "scale2": "gamma",
+        "": "",
+    }
+    for stage in range(5):
+        for own, name in naf_block.items():
+            yield rf"^guidance\.decoder\.{stage}\.1\.{own}", f"backbone.dec{6 - stage}.1.{name}"
+        yield rf"^guidance\.decoder\.{stage}\.0\.", f"backbone.dec{6 - stage}.0."
+    yield r"^guidance\.image_stem\.", "backbone.conv1_rgb."
+    yield r"^guidance\.depth_stem\.", "backbone.conv1_dep."
+    yield r"^guidance\.detail\.", "backbone.spatial_conv3x3."
+    yield r"^guidance\.mean\.", "backbone.spatial_conv1x1."
+    yield r"^guidance\.guidance_head\.refine\.", "backbone.gd_dec1."
+    yield r"^guidance\.guidance_head\.estimate\.", "backbone.gd_dec0.0."
+    yield r"^guidance\.depth_head\.refine\.", "backbone.dep_dec1."
+    yield r"^guidance\.depth_head\.estimate\.", "backbone.dep_dec0.0."
+    yield r"^guidance\.join\.", "backbone.conv1."
+    yield r"^guidance\.image_depth_stem\.", "backbone.conv1_rgb_dep."
+    yield r"^guidance\.monocular_stem\.", "backbone.conv1_dep_MD."
+
+
 OFFICIAL = {
     # github.com/zzangjinsun/NLSPN_ECCV20
     "nlspn": Official(
@@ -85,4 +149,6 @@ OFFICIAL = {
             "prop_layer.w_conf": torch.ones(1, 1, 1, 1),
         },
     ),
+    # github.com/jyjunmcl/MSPN_SDR
+    "mspn": Official(_mspn_options, names=tuple(_mspn_names())),
 }

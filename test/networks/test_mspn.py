@@ -1,0 +1,302 @@
+"""MSPN against numbers of the authors' implementation, and in what those do not show."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from parity.fill import FOLDER, official_weights
+from torch.utils.flop_counter import FlopCounterMode
+
+from depth_completion_ros.checkpoints import load_official
+from depth_completion_ros.networks import mspn_lite
+from depth_completion_ros.networks.completionformer import CompletionFormerEncoder
+from depth_completion_ros.networks.registry import create
+
+# Case: keys, options, and the largest error, ten times that of the authors' implementation in float32.
+CASES = {
+    "sdr_nyu": ("mspn_sdr", {"mode": "sdr", "rules": "nyu"}, 3e-5),
+    "sdr_kitti": ("mspn_sdr", {"mode": "sdr", "rules": "kitti"}, 4e-4),
+    "conv_nyu": ("mspn_conv_nyu", {"mode": "conventional", "rules": "nyu"}, 3e-5),
+}
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers_in_every_run():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="module")
+def parity():
+    with np.load(FOLDER / "mspn.npz") as arrays:
+        return {key: torch.from_numpy(arrays[key]) for key in arrays}
+
+
+@pytest.fixture(scope="module")
+def sdr_network():
+    return load_official("mspn", official_weights("mspn_sdr", "sdr_nyu"), mode="sdr", rules="nyu")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_equals_the_authors_implementation(parity, case):
+    keys, options, tolerance = CASES[case]
+    network = load_official("mspn", official_weights(keys, case), **options)
+    sparse_depth = parity["sdr_kitti/dep" if case == "sdr_kitti" else "sdr_nyu/dep"]
+    with torch.inference_mode():
+        output = network(parity["rgb"], sparse_depth, parity.get(f"{case}/dep_MD"))
+        close(output.depth, parity[f"{case}/pred"], tolerance)
+        if options["mode"] == "sdr":
+            close(output.confidence, parity[f"{case}/mask_12"], 1e-5)
+            return
+        close(output.initial_depth, parity["conv_nyu/pred_init"], 1e-5)
+        guidance, _ = network.guidance(parity["rgb"], sparse_depth, None)
+        mask = (sparse_depth > 0).float()
+        first = network.propagation(guidance, output.initial_depth, sparse_depth, mask, 1, keep_measured=True)
+        close(first[0], parity["conv_nyu/inter_01"], tolerance)
+        close(first[1], parity["conv_nyu/mask_01"], 1e-5)
+
+
+def close(actual, expected, tolerance):
+    torch.testing.assert_close(actual, expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("options", "parameters", "multiply_adds"),
+    [
+        ({"mode": "sdr", "rules": "nyu"}, 82_504_674, 74.91e9),
+        ({"mode": "sdr", "rules": "kitti"}, 82_504_674, 74.91e9),
+        ({"mode": "conventional", "rules": "nyu"}, 82_622_930, 82.01e9),
+        ({"mode": "conventional", "rules": "kitti"}, 82_738_066, 87.12e9),
+    ],
+)
+def test_paper_preset_has_the_size_of_the_authors_networks(monkeypatch, options, parameters, multiply_adds):
+    monkeypatch.setattr("depth_completion_ros.networks.mspn.conv_in_float32", lambda conv, features: conv(features))
+    with torch.device("meta"):
+        network = create("mspn", **options)
+        image, depth = torch.empty(1, 3, 228, 304), torch.empty(1, 1, 228, 304)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            network.guidance(image, depth, depth if options["mode"] == "sdr" else None)
+    assert sum(weight.numel() for weight in network.parameters()) == parameters
+    assert counter.get_total_flops() / 2 == pytest.approx(multiply_adds, rel=1e-3)
+
+
+def test_kitti_weights_of_the_conventional_mode_fit():
+    weights = official_weights("mspn_conv_kitti", "conv_kitti")
+    network = load_official("mspn", weights, mode="conventional", rules="kitti")
+    assert torch.equal(network.propagation.position_bias, weights["prop_layer.mspn.rpb"])
+    with pytest.raises(ValueError, match=r"prop_layer\.mspn\.conv\.weight"):
+        load_official("mspn", weights, mode="conventional", rules="nyu")
+    with pytest.raises(ValueError, match=r"backbone\.conv1_dep_MD"):
+        load_official("mspn", weights, mode="sdr", rules="kitti")
+
+
+@torch.inference_mode()
+def test_odd_sizes_and_batches(sdr_network):
+    """As 200 and 900 points both take the fewest steps, an image answers alike in and out of a batch."""
+    image, sparse_depth = torch.randn(2, 3, 75, 101), sparse(75, 101, 500, 900)
+    monocular = 1 + 5 * torch.rand(2, 1, 75, 101)
+    both = sdr_network(image, sparse_depth, monocular)
+    one = sdr_network(image[1:], sparse_depth[1:], monocular[1:])
+    for name in ("depth", "confidence", "initial_depth"):
+        assert getattr(both, name).shape == (2, 1, 75, 101)
+        close(getattr(both, name)[1:], getattr(one, name), 1e-4)
+
+
+def sparse(height, width, *points):
+    depth = torch.zeros(len(points), 1, height, width)
+    for image, count in zip(depth, points, strict=True):
+        image.view(-1)[torch.randperm(height * width)[:count]] = 1 + 5 * torch.rand(count)
+    return depth
+
+
+@torch.inference_mode()
+def test_the_sparsest_image_decides_the_steps_of_the_first_propagation_only(sdr_network):
+    steps = []
+    layers = sdr_network.propagation, sdr_network.second_propagation
+    hooks = [layer.register_forward_pre_hook(lambda _, arguments: steps.append(arguments[4])) for layer in layers]
+    sparse_depth = sparse(32, 40, 100, 2)
+    sdr_network(torch.randn(2, 3, 32, 40), sparse_depth, sparse_depth + 1)
+    for hook in hooks:
+        hook.remove()
+    assert steps == [math.floor((math.sqrt(32 * 40 / 2) - 1) / 3) + 1, 6]
+
+
+@torch.inference_mode()
+def test_rules_of_nyu_keep_the_measurements(sdr_network):
+    sparse_depth = sparse(32, 40, 100)
+    measured = sparse_depth > 0
+    output = sdr_network(torch.randn(1, 3, 32, 40), sparse_depth, torch.full_like(sparse_depth, 3.0))
+    assert torch.equal(output.depth[measured], sparse_depth[measured])
+    assert (output.confidence[measured] == 1).all()
+    assert output.confidence.min() >= 0
+    assert output.confidence.max() <= 1
+
+
+def test_what_cannot_work_is_refused(sdr_network):
+    image, sparse_depth = torch.zeros(1, 3, 30, 64), sparse(30, 64, 50)
+    with pytest.raises(ValueError, match="at least 31x31 pixels, got 64x30"):
+        sdr_network(image, sparse_depth, sparse_depth)
+    image, sparse_depth = torch.zeros(1, 3, 32, 64), sparse(32, 64, 50)
+    for network in (sdr_network, create("mspn", preset="lite", mode="sdr")):
+        with pytest.raises(ValueError, match="'sdr' refines a monocular depth estimate: pass it as initial_depth"):
+            network(image, sparse_depth)
+        with pytest.raises(ValueError, match="no measurement"):
+            network(image, torch.zeros_like(sparse_depth), sparse_depth)
+    for option, value in (("mode", "other"), ("rules", "sintel")):
+        with pytest.raises(ValueError, match=f"mspn: unknown {option} '{value}'"):
+            create("mspn", preset="lite", **{option: value})
+
+
+def test_smallest_size_is_the_encoders():
+    encoder = CompletionFormerEncoder().eval()
+    with torch.inference_mode():
+        sizes = [tuple(features.shape[-2:]) for features in encoder(torch.randn(1, 64, 31, 63))]
+    assert sizes == [(31, 63), (16, 32), (8, 16), (4, 8), (2, 4), (1, 2)]
+
+
+def test_position_embedding_of_the_first_stage_is_taken_as_it_is_for_as_many_pixels_in_any_shape():
+    first, second = CompletionFormerEncoder().transformer[:2]
+    assert torch.equal(first._position(56, 224), first.position)
+    assert not torch.allclose(second._position(14, 56), second.position)
+    torch.testing.assert_close(second._position(28, 28), second.position)
+    last = CompletionFormerEncoder().transformer[3]
+    torch.testing.assert_close(last._position(7, 7), last.position[:, 1:])
+
+
+@pytest.mark.parametrize("mode", ["conventional", "sdr"])
+@torch.inference_mode()
+def test_lite_preset_is_within_its_budget(mode):
+    network = create("mspn", preset="lite", mode=mode)
+    sparse_depth = sparse(352, 1216, 20_000)
+    with FlopCounterMode(display=False) as counter:
+        network(torch.randn(1, 3, 352, 1216), sparse_depth, sparse_depth + 1)
+    assert sum(weight.numel() for weight in network.parameters()) <= 3e6
+    assert counter.get_total_flops() / 2 <= 12e9
+
+
+def trained(**options):
+    """A lite network whose corrections are not zero, as they are before training."""
+    network = create("mspn", preset="lite", **options)
+    for module in (network.coarse, network.fine, network.coarse_upsample, network.fine_upsample, network.half_upsample):
+        torch.nn.init.normal_(module.head.weight, std=0.02)
+    return network
+
+
+@pytest.mark.parametrize("size", [(64, 96), (75, 101), (101, 75), (33, 300), (1, 1)])
+@torch.inference_mode()
+def test_lite_takes_any_size_and_batch(size):
+    network = trained()
+    pixels = size[0] * size[1]
+    image, sparse_depth = torch.randn(2, 3, *size), sparse(*size, pixels, -(-pixels // 2))
+    both = network(image, sparse_depth)
+    one = network(image[1:], sparse_depth[1:])
+    for name in ("depth", "confidence", "initial_depth"):
+        assert getattr(both, name).shape == (2, 1, *size)
+        close(getattr(both, name)[1:], getattr(one, name), 1e-4)
+    assert both.depth.min() > 0
+    assert both.confidence.min() >= 0
+    assert both.confidence.max() <= 1
+
+
+@torch.inference_mode()
+def test_lite_pads_on_the_far_sides_where_no_pixel_moves():
+    network = trained()
+    image, sparse_depth = torch.randn(1, 3, 90, 110), sparse(90, 110, 400)
+    padded = torch.nn.functional.pad(image, (0, 18, 0, 6), mode="replicate")
+    padded_depth = torch.nn.functional.pad(sparse_depth, (0, 18, 0, 6))
+    expected = network(padded, padded_depth).depth[..., :90, :110]
+    close(network(image, sparse_depth).depth, expected, 1e-5)
+
+
+@torch.inference_mode()
+def test_lite_does_not_depend_on_the_unit_of_depth():
+    network = trained(mode="sdr")
+    image, sparse_depth, monocular = torch.randn(1, 3, 64, 96), sparse(64, 96, 300), 1 + torch.rand(1, 1, 64, 96)
+    metres = network(image, sparse_depth, monocular)
+    feet = network(image, 3.28 * sparse_depth, 3.28 * monocular)
+    torch.testing.assert_close(feet.depth, 3.28 * metres.depth, rtol=1e-3, atol=0)
+    close(feet.confidence, metres.confidence, 1e-3)
+
+
+@torch.inference_mode()
+def test_lite_uses_the_monocular_estimate_in_mode_sdr_only():
+    image, sparse_depth, monocular = torch.randn(1, 3, 64, 96), sparse(64, 96, 300), 1 + torch.rand(1, 1, 64, 96)
+    for mode in ("conventional", "sdr"):
+        network = trained(mode=mode)
+        one, other = (network(image, sparse_depth, estimate).depth for estimate in (monocular, 2 * monocular))
+        assert torch.equal(one, other) == (mode == "conventional")
+
+
+@torch.inference_mode()
+def test_untrained_lite_fills_a_wall_from_a_single_point():
+    sparse_depth = torch.zeros(1, 1, 64, 160)
+    sparse_depth[0, 0, 20, 30] = 7.0
+    output = create("mspn", preset="lite")(torch.randn(1, 3, 64, 160), sparse_depth)
+    torch.testing.assert_close(output.depth, torch.full_like(output.depth, 7.0))
+    assert output.confidence[0, 0, 20, 30] > output.confidence[0, 0, 60, 150]
+
+
+def test_pyramid_holds_mean_inverse_depth_and_fills_gaps_from_coarser_scales():
+    inverse, measured = torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)
+    for row, column, value in ((0, 0, 1.0), (1, 1, 3.0), (7, 7, 5.0)):
+        inverse[0, 0, row, column], measured[0, 0, row, column] = value, 1
+    half, quarter, eighth = mspn_lite._pyramid(inverse, measured)
+    assert half.inverse[0, 0, 0, 0] == 2
+    assert half.inverse[0, 0, 3, 3] == 5
+    assert half.coverage[0, 0, 0, 0] == 0.5
+    assert half.covered.sum() == quarter.covered.sum() == 2
+    torch.testing.assert_close(eighth.inverse.flatten(), torch.tensor([3.0]))
+    torch.testing.assert_close(quarter.inverse[0, 0], torch.tensor([[2.0, 3.0], [3.0, 5.0]]))
+    assert ((half.inverse >= 2) & (half.inverse <= 5)).all()
+
+
+def test_where_in_its_cell_a_measurement_lies_does_not_matter():
+    """On a plane that the prediction gets right, no measurement differs from it, however coarse the cells."""
+    rows = torch.arange(32.0).view(1, 1, 32, 1).expand(1, 1, 32, 64)
+    plane = 1 + 0.1 * rows  # inverse depth at 1/2
+    coarse = torch.nn.functional.avg_pool2d(plane, 4)
+    coverage = (torch.rand(1, 1, 32, 64) < 0.1).float()
+    coverage[..., :4, :] = coverage[..., -4:, :] = 0  # where the prediction is not interpolated
+    points = mspn_lite._Level(torch.where(coverage > 0, plane, 9.0), coverage)
+    propagation = mspn_lite._Propagation(16, 7, keep_measured=True)
+    with torch.no_grad():
+        initial, state = propagation(torch.randn(1, 16, 8, 16), coarse, points, 0)
+    torch.testing.assert_close(initial, coarse)
+    torch.testing.assert_close(state[:, :1], coarse)
+    assert torch.equal(state[:, 1:] > 0, torch.nn.functional.max_pool2d(coverage, 4) > 0)
+
+
+def test_a_measurement_far_from_the_prediction_is_doubted():
+    points = mspn_lite._Level(torch.ones(1, 1, 32, 32), torch.zeros(1, 1, 32, 32))
+    for row, inverse in ((2, 1.0), (14, 1.3), (26, 5.0)):
+        points.inverse[0, 0, row, 10], points.coverage[0, 0, row, 10] = inverse, 0.25
+    propagation = mspn_lite._Propagation(16, 7, keep_measured=False)
+    with torch.no_grad():
+        _, state = propagation(torch.zeros(1, 16, 8, 8), torch.ones(1, 1, 8, 8), points, 0)
+    fits, near, far = state[0, 1, (0, 3, 6), 2].tolist()
+    assert 0.85 < fits < 0.9
+    assert fits > near > 0.7
+    assert far < 0.4
+
+
+def test_every_weight_of_lite_learns():
+    network = trained(mode="sdr").train()
+    sparse_depth = sparse(64, 96, 300, 400)
+    output = network(torch.randn(2, 3, 64, 96), sparse_depth, sparse_depth + 1)
+    (output.depth.square().mean() + output.confidence.mean()).backward()
+    still = [name for name, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
+    assert still == []
+
+
+@pytest.mark.parametrize("cast", ["autocast", "weights"])
+@torch.inference_mode()
+def test_half_precision_answers_metres_in_float32(cast):
+    network = trained()
+    image, sparse_depth = torch.randn(1, 3, 64, 96), 10 * sparse(64, 96, 500)
+    expected = network(image, sparse_depth)
+    if cast == "weights":
+        network = network.bfloat16()
+    with torch.autocast("cpu", torch.bfloat16, enabled=cast == "autocast"):
+        output = network(image, sparse_depth)
+    assert output.depth.dtype == output.confidence.dtype == torch.float32
+    assert (output.depth - expected.depth).abs().mean() < 0.02 * expected.depth.mean()
