@@ -32,8 +32,8 @@ class SyntheticStreet(IndexedSource):
     Ground truth is the depth of every pixel that sees anything within the LiDAR's range, and 0 elsewhere.
 
     Args:
-        frames: how many, 0.1 s and about 1 m apart.
-        seed: which street; its houses, cars, people, colours and sunlight.
+        frames: how many, 0.1 s and 1 m apart. A longer drive is in another, longer street.
+        seed: which street: its houses, cars, people, colours and sunlight.
         camera: size and lens of the camera, which looks along the street from 1.65 m above it.
         lidar: the sensor on the roof.
 

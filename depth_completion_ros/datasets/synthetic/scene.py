@@ -72,10 +72,10 @@ class Scene:
     def cast(self, rays: NDArray[np.float32]) -> Hits:
         """The first hit of (N, 6) rays: origin and direction."""
         tensor = open3d().core.Tensor.from_numpy(rays)
-        hits = _hits(self._still.cast_rays(tensor, 1))
+        hits = _hits(self._still.cast_rays(tensor))
         if self._moving is None:
             return hits
-        moving = _hits(self._moving.cast_rays(tensor, 1))
+        moving = _hits(self._moving.cast_rays(tensor))
         nearer = np.flatnonzero(moving.distance < hits.distance)
         hits.distance[nearer] = moving.distance[nearer]
         hits.triangle[nearer] = moving.triangle[nearer] + self._still_count
@@ -86,9 +86,9 @@ class Scene:
     def blocked(self, rays: NDArray[np.float32], reach: float = np.inf) -> NDArray[np.bool_]:
         """Whether (N, 6) rays meet anything within ``reach`` lengths of their directions."""
         tensor = open3d().core.Tensor.from_numpy(rays)
-        blocked = self._still.test_occlusions(tensor, 0.0, reach, 1).numpy()
+        blocked = self._still.test_occlusions(tensor, 0.0, reach).numpy()
         if self._moving is not None:
-            blocked |= self._moving.test_occlusions(tensor, 0.0, reach, 1).numpy()
+            blocked |= self._moving.test_occlusions(tensor, 0.0, reach).numpy()
         return blocked
 
     def _fill(self, rows: slice, mesh: Mesh) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ _BEFORE: Final = 70.0  # the street reaches this far behind the start of the dri
 _BEYOND: Final = 330.0  # and this far beyond its end
 _PASSED: Final = 45.0  # trees up to this far beyond the end of the drive have all their leaves
 _IN_SIGHT: Final = 230.0  # moving things farther from the car are left out
+_GRASS: Final = (0.07, 0.11, 0.03)
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,8 @@ class Mover:
 
     def at(self, seconds: float) -> Mesh:
         """The mesh where it is at that time of the drive."""
-        return self.mesh.moved(
-            self.x + self.speed * seconds, self.y, self.z, 0.0 if self.speed > 0 else np.pi
-        )
+        yaw = 0.0 if self.speed > 0 else np.pi
+        return self.mesh.moved(self.x + self.speed * seconds, self.y, self.z, yaw)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def build_street(length: float, seconds: float, rng: np.random.Generator) -> Str
 
 def _ground(rng: np.random.Generator, start: float, end: float) -> Iterator[Mesh]:
     """Road, markings, kerbs, pavements and the land around."""
-    yield _flat((start, end), (-_ROAD, _ROAD), 0.0, (0.085, 0.085, 0.088), Material.ASPHALT)
+    yield _flat((start, end), (-_ROAD, _ROAD), 0.0, (0.11, 0.11, 0.112), Material.ASPHALT)
     for x in np.arange(start, end, 9.0):
         yield _flat((x, x + 3.5), (-0.07, 0.07), 0.004, (0.62, 0.62, 0.60), Material.ROAD_PAINT)
     for side in (-1, 1):
@@ -81,31 +81,24 @@ def _ground(rng: np.random.Generator, start: float, end: float) -> Iterator[Mesh
     for _ in range(int((end - start) / 9)):
         x, y = rng.uniform(start, end), rng.uniform(-6, 5)
         size = rng.uniform(0.6, 7.0), rng.uniform(0.5, 1.8)
-        tone = rng.uniform(0.05, 0.075)
+        tone = rng.uniform(0.07, 0.095)
         yield _flat((x, x + size[0]), (y, y + size[1]), 0.002, (tone, tone, tone), Material.ASPHALT)
         if rng.random() < 0.3:
             yield disc((x + 3, y, 0.003), (0, 0, 1), 0.32, (0.035, 0.034, 0.033))  # a manhole cover
+        # A crack that was sealed with tar.
         seam = np.cumsum(rng.normal(0, 0.12, 9))
         path = [(x + 1.5 * k, y + 2 + offset, 0.003) for k, offset in enumerate(seam)]
-        yield surface(
-            [path, [(px, py + 0.035, pz) for px, py, pz in path]], (0.02, 0.02, 0.021), Material.ASPHALT
-        )
+        tar = [path, [(px, py + 0.035, pz) for px, py, pz in path]]
+        yield surface(tar, (0.02, 0.02, 0.021), Material.ASPHALT)
     for side in (-1, 1):
         stone = (0.34, 0.33, 0.32)
         edges = sorted((side * _ROAD, side * (_ROAD + 0.16)))
         yield box((start, edges[0], -0.1), (end, edges[1], _KERB + 0.003), stone, Material.PLASTER)
-        yield _flat(
-            (start, end), sorted((side * _ROAD, side * _PAVEMENT)), _KERB, (0.30, 0.29, 0.275), Material.SLABS
-        )
-        yield _flat(
-            (start - 400, end + 400),
-            sorted((side * _PAVEMENT, side * 500)),
-            _KERB,
-            (0.07, 0.11, 0.03),
-            Material.GRASS,
-        )
-    yield _flat((end, end + 400), (-_PAVEMENT, _PAVEMENT), _KERB, (0.07, 0.11, 0.03), Material.GRASS)
-    yield _flat((start - 400, start), (-_PAVEMENT, _PAVEMENT), _KERB, (0.07, 0.11, 0.03), Material.GRASS)
+        pavement, land = sorted((side * _ROAD, side * _PAVEMENT)), sorted((side * _PAVEMENT, side * 500))
+        yield _flat((start, end), pavement, _KERB, (0.30, 0.29, 0.275), Material.SLABS)
+        yield _flat((start - 400, end + 400), land, _KERB, _GRASS, Material.GRASS)
+    for stretch in ((start - 400, start), (end, end + 400)):
+        yield _flat(stretch, (-_PAVEMENT, _PAVEMENT), _KERB, _GRASS, Material.GRASS)
 
 
 def _horizon(rng: np.random.Generator, end: float) -> Iterator[Mesh]:
@@ -114,9 +107,8 @@ def _horizon(rng: np.random.Generator, end: float) -> Iterator[Mesh]:
         yield _tree(rng, (9, 15), (7, 10), 900).moved(end + rng.uniform(2, 30), y, _KERB)
     y = np.linspace(-480, 480, 161)
     for x, height in ((end + 180, 16.0), (end + 340, 34.0)):
-        crest = height * (
-            0.75 + 0.25 * np.sin(y / 97 + rng.uniform(0, 6)) * np.sin(y / 41 + rng.uniform(0, 6))
-        )
+        first, second = rng.uniform(0, 6, 2)
+        crest = height * (0.75 + 0.25 * np.sin(y / 97 + first) * np.sin(y / 41 + second))
         crest += rng.uniform(0, 0.08 * height, len(y))
         foot = np.stack([np.full_like(y, x - height), y, np.zeros_like(y)], axis=-1)
         top = np.stack([np.full_like(y, x), y, crest], axis=-1)
@@ -135,10 +127,8 @@ def _frontage(
             yield from _green(rng, x, width, passed)
         else:
             shop = kind > 0.82
-            plan = buildings.House(
-                rng.uniform(9.5, 17), rng.uniform(8, 11), int(rng.choice([2, 2, 3, 3, 4])), shop
-            )
-            width = plan.width
+            width, storeys = rng.uniform(9.5, 17), int(rng.choice([2, 2, 3, 3, 4]))
+            plan = buildings.House(width, rng.uniform(8, 11), storeys, shop)
             setback = -0.01 if shop else rng.uniform(1.5, 4.5)
             yield buildings.house(rng, plan).moved(x, _PAVEMENT + setback, _KERB)
             if not shop:
@@ -153,10 +143,8 @@ def _boundary(rng: np.random.Generator, x: float, width: float) -> Iterator[Mesh
     for low, high in ((0.2, gate), (gate + 1.3, width - 0.2)):
         run = high - low
         if kind < 0.4:
-            color = nature.LEAF_COLORS[rng.integers(3)]
-            yield nature.hedge(rng, run, 0.7, rng.uniform(0.9, 1.7), color).moved(
-                x + low, _PAVEMENT + 0.45, _KERB
-            )
+            hedge = nature.hedge(rng, run, 0.7, rng.uniform(0.9, 1.7), _leaf_color(rng))
+            yield hedge.moved(x + low, _PAVEMENT + 0.45, _KERB)
         elif kind < 0.65:
             yield furniture.railing(run).moved(x + low, _PAVEMENT + 0.15, _KERB)
         elif kind < 0.85:
@@ -171,9 +159,7 @@ def _green(rng: np.random.Generator, x: float, width: float, passed: tuple[float
     if rng.random() < 0.5:
         yield buildings.garden_wall(width, 1.8).moved(x, _PAVEMENT + 0.25, _KERB)
     else:
-        yield nature.hedge(rng, width, 0.9, 1.5, nature.LEAF_COLORS[rng.integers(3)]).moved(
-            x, _PAVEMENT + 0.5, _KERB
-        )
+        yield nature.hedge(rng, width, 0.9, 1.5, _leaf_color(rng)).moved(x, _PAVEMENT + 0.5, _KERB)
 
 
 def _pavement_things(
@@ -202,9 +188,12 @@ def _pavement_things(
 def _tree(
     rng: np.random.Generator, height: tuple[float, float], spread: tuple[float, float], leaf_count: int
 ) -> Mesh:
-    color = nature.LEAF_COLORS[rng.integers(len(nature.LEAF_COLORS))]
     shape = rng.uniform(*height), rng.uniform(*spread)
-    return nature.tree(rng, *shape, color, leaf_count).moved(yaw=rng.uniform(0, 6))
+    return nature.tree(rng, *shape, _leaf_color(rng), leaf_count).moved(yaw=rng.uniform(0, 6))
+
+
+def _leaf_color(rng: np.random.Generator) -> Color:
+    return nature.LEAF_COLORS[rng.integers(len(nature.LEAF_COLORS))]
 
 
 def _leaf_count(x: float, passed: tuple[float, float]) -> int:
@@ -229,19 +218,15 @@ def _any_car(rng: np.random.Generator) -> Mesh:
 
 def _movers(rng: np.random.Generator, length: float, seconds: float) -> Iterator[Mover]:
     """Traffic in both lanes, cyclists beside it and walkers on the pavements."""
-    yield Mover(_any_car(rng), 19.0, -LANE, 0.0, 10.0 + rng.uniform(-0.3, 0.3))
+    yield Mover(_any_car(rng), 19.0, -LANE, 0.0, 10.0)
     yield Mover(vehicles.lorry((0.5, 0.5, 0.5), (0.30, 0.05, 0.03)), 52.0, -LANE, 0.0, 10.0)
     for x in _spread(rng, 80.0, length + _IN_SIGHT, 28.0):
         yield Mover(_any_car(rng), x, -LANE + rng.normal(0, 0.1), 0.0, 10.0)
     for x in _spread(rng, 26.0, length + _IN_SIGHT + 11 * seconds, 30.0):
         yield Mover(_any_car(rng), x, LANE + rng.normal(0, 0.1), 0.0, -11.0)
-    riders: tuple[tuple[float, float, Callable], ...] = (
-        (-4.15, 4.5, figures.cyclist),
-        (4.15, -4.5, figures.cyclist),
-    )
-    for y, speed, make in riders:
+    for y, speed in ((-4.15, 4.5), (4.15, -4.5)):
         for x in _spread(rng, 14.0, length + _IN_SIGHT, 55.0):
-            yield Mover(make(rng), x, y, 0.0, speed)
+            yield Mover(figures.cyclist(rng), x, y, 0.0, speed)
     for side in (-1, 1):
         for x in _spread(rng, 6.0, length + _IN_SIGHT, 16.0):
             y = side * rng.uniform(_ROAD + 1.2, _PAVEMENT - 0.9)

@@ -42,7 +42,7 @@ class CarShape:
 
     Attributes:
         belt: height of the lower edge of the windows; hood, deck: heights of the front and rear ends.
-        screen, roof: x of the foot and the top of the windscreen and, second, of the rear window.
+        screen: x of the lower edges of the windscreen and of the rear window; roof: x of their upper edges.
         panes: the stretches of the side, as fractions from the rear, that are glass.
     """
 

@@ -155,7 +155,7 @@ def test_the_car_ahead_keeps_its_distance_and_the_houses_come_nearer(street, fra
     )  # 0.75 m above the road, 17 m ahead
     before, after = frame.ground_truth[row, column], later.ground_truth[row, column]
     assert 15 < before < 19
-    assert after == pytest.approx(before, abs=0.6)
+    assert after == pytest.approx(before, abs=0.01)
     # Still walls, seen by the sideways beams of the LiDAR, have moved back by the 10 m that the car went.
     street_now, street_then = (
         set(map(tuple, _wall_cells(f, offset))) for f, offset in ((frame, 0.0), (later, 10.0))
