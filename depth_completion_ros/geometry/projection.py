@@ -157,7 +157,7 @@ def pixels_in_view(u: Tensor, v: Tensor, z: Tensor, camera: Camera) -> tuple[Ten
 def _remove_hidden(sparse_depth: Tensor, parallax: float) -> Tensor:
     nearness = torch.where(sparse_depth > 0, 1 / sparse_depth, 0)
     if float(nearness.max()) * parallax < 1:  # even the nearest surface stands within a pixel of where it was seen
-        return sparse_depth
+        return sparse_depth.clone()
     rows = round(1.5 * _line_distance(sparse_depth))
     hider = torch.maximum(
         _nearness_around(nearness, parallax, _SIDE_COLUMNS), _nearness_around(nearness.T.contiguous(), parallax, rows).T

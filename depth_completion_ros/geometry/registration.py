@@ -14,6 +14,8 @@ from depth_completion_ros.geometry.projection import pixels_in_view, rigid_trans
 
 # Neighbouring pixels belong to one surface unless it would be inclined by more than 87 degrees: tan(87 deg) = 19.
 _STEEPEST = 19.0
+# Beyond this enlargement the view stays sparse.
+_MOST_PARTS = 8
 
 
 def register_depth(
@@ -46,19 +48,20 @@ def register_depth(
     points = points @ transform[:3, :3].T + transform[:3, 3]
     vertices = np.empty((3, *depth.shape), np.float32)
     vertices[:2] = camera.project(points).T.reshape(2, *depth.shape)
-    vertices[2] = 1 / points[:, 2].reshape(depth.shape)
+    with np.errstate(divide="ignore"):
+        vertices[2] = 1 / points[:, 2].reshape(depth.shape)
     steepest = 1 + _STEEPEST / min(depth_camera.fx, depth_camera.fy)
-    samples = _surface_samples(torch.from_numpy(vertices), steepest)
+    samples = _surface_samples(torch.from_numpy(vertices), camera, steepest)
     return _front_surface(samples, camera, steepest).numpy()
 
 
-def _surface_samples(vertices: Tensor, steepest: float) -> Tensor:
+def _surface_samples(vertices: Tensor, camera: Camera, steepest: float) -> Tensor:
     """Points of the surfaces between vertices (3, h, w), u v 1/z, NaN where there is none; (3, N), a pixel apart.
 
     Vertices belong to one surface if their depths differ by a factor of at most ``steepest``.
     """
-    rows = _parts(vertices[:, :-1], vertices[:, 1:], steepest)
-    columns = _parts(vertices[:, :, :-1], vertices[:, :, 1:], steepest)
+    rows = _parts(vertices[:, :-1], vertices[:, 1:], camera, steepest)
+    columns = _parts(vertices[:, :, :-1], vertices[:, :, 1:], camera, steepest)
     samples = []
     for row, column in product(range(rows), range(columns)):
         corners = [
@@ -85,12 +88,15 @@ def _front_surface(samples: Tensor, camera: Camera, steepest: float) -> Tensor:
     return torch.where(count > 0, count / total, 0).view(camera.height, camera.width)
 
 
-def _parts(start: Tensor, end: Tensor, steepest: float) -> int:
-    """Into how many parts to divide edges so that 19 of 20 parts are at most a pixel long."""
-    length = (end[:2] - start[:2]).abs().amax(0)[_joined([start, end], steepest)]
+def _parts(start: Tensor, end: Tensor, camera: Camera, steepest: float) -> int:
+    """Into how many parts to divide edges so that 19 of 20 parts in view are at most a pixel long."""
+    in_view, _ = pixels_in_view(start[0], start[1], 1 / start[2], camera)
+    length = (end[:2] - start[:2]).abs().amax(0)[in_view & _joined([start, end], steepest)]
     length = length[torch.isfinite(length)]
+    if not len(length):
+        return 1
     # less a margin for rounding: pixels that map to pixels need no parts
-    return max(1, int(np.ceil(np.quantile(length.numpy(), 0.95) - 0.01))) if len(length) else 1
+    return int(np.clip(np.ceil(np.quantile(length.numpy(), 0.95) - 0.01), 1, _MOST_PARTS))
 
 
 def _neighbours(fraction: float, size: int) -> list[tuple[float, slice]]:

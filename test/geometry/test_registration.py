@@ -89,6 +89,16 @@ def test_what_was_not_measured_stays_empty(value):
     assert not register_depth(np.full((90, 120), value, np.float32), TOF, COLOUR, EXTRINSIC).any()
 
 
+def test_a_camera_that_looks_away_sees_nothing_of_it():
+    depth, _ = true_depth(TOF, np.eye(4))
+    turned = np.diag([-1.0, 1.0, -1.0, 1.0])
+    assert not register_depth(depth, TOF, COLOUR, turned).any()
+    # and one in the midst of the points, which come as near as they like, is served without drowning in samples
+    amidst = np.eye(4)
+    amidst[2, 3] = -2.0
+    assert register_depth(depth, TOF, COLOUR, amidst).any()
+
+
 def test_wrong_arguments_are_refused():
     depth = np.ones((90, 120), np.float32)
     with pytest.raises(ValueError, match=r"depth is \(90, 120\), expected \(180, 240\)"):
