@@ -104,7 +104,7 @@ def test_frames_of_a_recording(tmp_path, recording, frames, names):
         (["--sparse", "nowhere.png"], "nowhere.png: No such file"),
         (["--source", "anything", "--frames", "7:9"], "has 5 frames, none of those"),
         (["--source", "anything", "--model", "unheard-of"], "unknown model 'unheard-of'"),
-        (["--source", "anything", "--lines", "-1"], "-1"),
+        (["--source", "anything", "--lines", "8"], "frame frame0 has no points"),
     ],
 )
 def test_wrong_input_says_what_is_wrong(tmp_path, recording, capsys, arguments, message):
