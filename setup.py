@@ -50,7 +50,15 @@ setup(
             "ros-sensor-msgs>=5",
             "ros-std-msgs>=5",
         ],
-        "test": ["mypy", "psutil", "pytest", "pytest-timeout", "ruff", "triton; platform_system == 'Linux'", "types-PyYAML"],
+        "test": [
+            "mypy",
+            "psutil",
+            "pytest",
+            "pytest-timeout",
+            "ruff",
+            "triton; platform_system == 'Linux'",
+            "types-PyYAML",
+        ],
     },
     entry_points={
         "console_scripts": [
