@@ -68,12 +68,14 @@ class Completion:
         confidence: (H, W) float32 in [0, 1], higher is surer; the model's ``confidence_meaning`` defines it.
         sparse_depth: (H, W) float32 metres, 0 = not measured: what was completed.
         milliseconds: duration of each stage that made it, in order of execution.
+        hidden: measurements removed because a nearer surface hides them from the camera.
     """
 
     depth: NDArray[np.float32]
     confidence: NDArray[np.float32]
     sparse_depth: NDArray[np.float32]
     milliseconds: Mapping[str, float] = field(default_factory=dict)
+    hidden: int = 0
 
 
 def _expect(name: str, array: NDArray | None, shape: tuple[int | None, ...], dtype: type) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from depth_completion_ros.frame import Completion, Frame
-from depth_completion_ros.geometry.projection import project_points
+from depth_completion_ros.geometry.projection import project_points, remove_hidden
 from depth_completion_ros.geometry.registration import register_depth
 from depth_completion_ros.memory import reuse_freed_memory
 from depth_completion_ros.networks.registry import CompletionNetwork, create
@@ -82,9 +83,14 @@ class DepthCompleter:
             ValueError: the frame has neither points nor depth, or no image for a model that needs one.
         """
         stages = _Stages(self.device)
-        sparse_depth = sparse_depth_of(frame, see_through=self.see_through)
+        sparse_depth = sparse_depth_of(frame)
+        hidden = 0
+        if self.see_through and frame.points is not None:
+            visible = remove_hidden(sparse_depth, frame.camera, frame.extrinsic)
+            hidden = np.count_nonzero(sparse_depth) - np.count_nonzero(visible)
+            sparse_depth = visible
         stages.done("project")
-        return self._complete(frame.image, sparse_depth, None, stages)
+        return replace(self._complete(frame.image, sparse_depth, None, stages), hidden=hidden)
 
     def __call__(
         self,
@@ -151,14 +157,14 @@ class DepthCompleter:
         return torch.from_numpy(np.ascontiguousarray(depth)).to(self.device)[None, None]
 
 
-def sparse_depth_of(frame: Frame, *, see_through: bool = False) -> NDArray[np.float32]:
+def sparse_depth_of(frame: Frame) -> NDArray[np.float32]:
     """The (H, W) float32 sparse depth image of a frame, in its camera's view; 0 = not measured.
 
     Raises:
         ValueError: the frame has neither points nor a depth image.
     """
     if frame.points is not None:
-        return project_points(frame.points, frame.camera, frame.extrinsic, see_through=see_through)
+        return project_points(frame.points, frame.camera, frame.extrinsic)
     if frame.depth is None:
         raise ValueError(f"frame {frame.name or frame.stamp} has neither points nor a depth image")
     if frame.depth_camera is None:

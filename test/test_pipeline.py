@@ -41,6 +41,23 @@ def test_a_frame_is_projected_first(completer):
     assert list(completion.milliseconds) == ["project", "prepare", "run", "finish"]
 
 
+def test_points_seen_past_a_nearer_surface_are_removed_and_counted(completer):
+    """The sensor stands half a metre beside the camera and sees the wall behind a board, which hides it."""
+    extrinsic = np.eye(4)
+    extrinsic[0, 3] = 0.5
+    board = np.stack([*np.meshgrid(np.linspace(-0.7, 0.7, 30), np.linspace(-0.7, 0.7, 30)), np.full((30, 30), 2.0)], -1)
+    wall = np.stack([*np.meshgrid(np.linspace(-6, 6, 60), np.linspace(-4, 4, 60)), np.full((60, 60), 10.0)], -1)
+    points = np.concatenate([board.reshape(-1, 3), wall.reshape(-1, 3)]) - extrinsic[:3, 3]
+    frame = Frame(1, CAMERA, points=points.astype(np.float32), extrinsic=extrinsic)
+    everything = completer.complete(frame)
+    assert everything.hidden == 0
+    visible = DepthCompleter("classical", see_through=True).complete(frame)
+    assert visible.hidden > 0
+    removed = (everything.sparse_depth > 0) & (visible.sparse_depth == 0)
+    assert np.count_nonzero(removed) == visible.hidden
+    np.testing.assert_allclose(everything.sparse_depth[removed], 10.0, rtol=1e-5)
+
+
 def test_a_frame_of_nothing_is_refused():
     with pytest.raises(ValueError, match="frame thursday has neither points nor a depth image"):
         sparse_depth_of(Frame(1, CAMERA, name="thursday"))

@@ -35,6 +35,7 @@ class CompletionNode(LifecycleNode):
     def __init__(self) -> None:
         super().__init__("depth_completion")
         self._completer: DepthCompleter | None = None
+        self._coverage, self._hidden = "none", 0
         self.settings = declare(self, CompletionSettings, self._take_settings, lambda: self._completer is not None)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -119,18 +120,17 @@ class CompletionNode(LifecycleNode):
         published = time.perf_counter()
         diagnostics.cleared(_FRAME_FAULTS)
         measured = (completion.sparse_depth > 0).mean()
-        self._coverage = f"{measured * 100:.2f}"
+        self._coverage, self._hidden = f"{measured * 100:.2f}", completion.hidden
         diagnostics.completed(
             {"decode": (decoded - started) * 1e3}
             | dict(completion.milliseconds)
             | {"publish": (published - finished) * 1e3, "total": (published - started) * 1e3}
         )
 
-    _coverage = "none"
-
     def _values(self) -> dict[str, object]:
         return {
             "pixels measured [%]": self._coverage,
+            "hidden measurements removed": self._hidden,
             "dropped: a newer frame came first": self._mailbox.replaced,
             **self._inputs.values(),
         }
