@@ -39,9 +39,17 @@ WAIT = '''
 import time
 try:
     print("ready")
+    open("ready", "w").close()
     time.sleep(60)
 except KeyboardInterrupt:
     print("interrupted")
+'''
+
+# Ends when another is ready.
+UNTIL_READY = '''
+import os, time
+while not os.path.exists("ready"):
+    time.sleep(0.05)
 '''
 
 def fail(context, *args):
@@ -122,12 +130,14 @@ def launch_file(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def ros2():
-    """Runs a ros2 command to its end."""
+def ros2(tmp_path_factory):
+    """Runs a ros2 command to its end, by default in a temporary folder."""
+    folder = tmp_path_factory.mktemp("cwd")
 
-    def run(*words, **kwargs):
+    def run(*words, cwd=folder, **kwargs):
         process = subprocess.run(
             [*ROS2, *map(str, words)],
+            cwd=cwd,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -50,13 +50,6 @@ def alive(pid):
     return True
 
 
-def wait_until(condition, seconds=5):
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
-
-
 # --- arguments
 
 
@@ -229,17 +222,18 @@ def test_output_to_the_log_file(ros2, launch_file, tmp_path):
     assert "[c-3] screen" not in written
 
 
-def test_one_that_ends_ends_all(ros2, launch_file):
+def test_one_that_ends_ends_all(ros2, launch_file, tmp_path):
     outcome = ros2(
         "launch",
         launch_file(
             """
-            first := python("import time; time.sleep(0.5)", name="first"),
+            first := python(UNTIL_READY, name="first"),
             python(WAIT, name="second"),
             RegisterEventHandler(OnProcessExit(target_action=first, on_exit=[Shutdown(reason="done")])),
             RegisterEventHandler(OnShutdown(on_shutdown=lambda event, context: [LogInfo(msg="why: " + event.reason)])),
             """
         ),
+        cwd=tmp_path,
     )
     assert outcome.returncode == 0
     assert outcome.says("process[first-1] was required: shutting down launched system") == 1
@@ -264,16 +258,17 @@ def test_on_exit_of_the_action_itself(ros2, launch_file):
     assert outcome.says("a-1 4") == 1
 
 
-def test_an_exception_ends_all_with_1(ros2, launch_file):
+def test_an_exception_ends_all_with_1(ros2, launch_file, tmp_path):
     outcome = ros2(
         "launch",
         launch_file(
             """
-            first := python("import time; time.sleep(0.5); raise SystemExit(7)"),
+            first := python(UNTIL_READY + "raise SystemExit(7)"),
             python(WAIT, name="second"),
             RegisterEventHandler(OnProcessExit(target_action=first, on_exit=[OpaqueFunction(function=fail)])),
             """
         ),
+        cwd=tmp_path,
     )
     assert outcome.returncode == 1
     assert outcome.says("[ERROR] [launch]: Caught exception in launch", "for this reason") == 1
@@ -289,18 +284,20 @@ def test_an_exception_while_shutting_down_counts(ros2, launch_file):
     assert outcome.says("for this reason") == 1
 
 
-def test_processes_that_do_not_listen_are_ended_by_force(ros2, launch_file):
+def test_processes_that_do_not_listen_are_ended_by_force(ros2, launch_file, tmp_path):
+    ignore = "import os, signal, time; [signal.signal(s, 1) for s in ({})]; os.mkdir({!r}); time.sleep(60)"
     outcome = ros2(
         "launch",
         launch_file(
-            """
-            python("import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('on'); time.sleep(60)",
-                   name="a", sigterm_timeout="0.5"),
-            python("import signal, time; [signal.signal(s, signal.SIG_IGN) for s in (signal.SIGINT, signal.SIGTERM)];"
-                   "print('on'); time.sleep(60)", name="b", sigterm_timeout="0.5", sigkill_timeout="0.5"),
-            TimerAction(period=1.0, actions=[EmitEvent(event=__import__("launch").events.Shutdown(reason="x"))]),
+            f"""
+            python({ignore.format("signal.SIGINT,", "a")!r}, name="a", sigterm_timeout="0.5"),
+            python({ignore.format("signal.SIGINT, signal.SIGTERM", "ready")!r}, name="b", sigterm_timeout="0.5",
+                   sigkill_timeout="0.5"),
+            python("import os, time\\nwhile not os.path.exists('a'): time.sleep(0.05)\\n" + UNTIL_READY,
+                   on_exit=[EmitEvent(event=__import__("launch").events.Shutdown(reason="x"))]),
             """
         ),
+        cwd=tmp_path,
     )
     assert outcome.returncode == 0
     failed = "[ERROR] [{0}]: process[{0}] failed to terminate '0.5' seconds after receiving 'SIGINT', escalating"
@@ -343,12 +340,18 @@ def test_respawn(ros2, launch_file):
         launch_file(
             """
             python("print('born'); raise SystemExit(1)", name="a", respawn=True, respawn_delay=0.2),
-            TimerAction(period=1.5, actions=[Shutdown()]),
-            """
+            RegisterEventHandler(OnProcessExit(on_exit=third_time)),
+            """,
+            before="""
+lives = []
+def third_time(event, context):
+    lives.append(event.pid)
+    return Shutdown() if len(set(lives)) == 3 else None
+""",
         ),
     )
     assert outcome.returncode == 0
-    assert outcome.out.count("[a-1] born") >= 2
+    assert outcome.out.count("[a-1] born") == 3
 
 
 def test_emulate_tty(ros2, launch_file):
@@ -468,6 +471,7 @@ def start(launch_file, *words):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
+        cwd=file.parent,
         start_new_session=True,
     )
     lines, pids = [], []

@@ -94,13 +94,13 @@ from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.lifecycle import LifecycleNode
 from std_msgs.msg import Float32MultiArray
 rclpy.init()
-node = LifecycleNode("underlay_talker")
+node = LifecycleNode(NAME)
 limits = [FloatingPointRange(from_value=0.0, to_value=1.0)]
 slop = ParameterDescriptor(description="Seconds apart.", floating_point_range=limits)
 node.declare_parameter("slop", 0.05, slop)
 node.declare_parameter("names", ["a", "b"])
 node.declare_parameter("fixed", 1, ParameterDescriptor(read_only=True))
-publisher = node.create_publisher(Float32MultiArray, "/underlay_talk", 10)
+publisher = node.create_publisher(Float32MultiArray, NAME + "/out", 10)
 node.create_timer(0.1, lambda: publisher.publish(Float32MultiArray(data=[float(i) for i in range(200)])))
 print("ready", flush=True)
 try:
@@ -113,9 +113,10 @@ except (KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
 @pytest.fixture(scope="module")
 def talker():
     """The full name of a node that publishes, has parameters and a state."""
-    process = subprocess.Popen([sys.executable, "-c", TALKER], stdout=subprocess.PIPE, text=True)
+    name = f"underlay_talker_{os.getpid()}"
+    process = subprocess.Popen([sys.executable, "-c", f"NAME = {name!r}{TALKER}"], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
-    yield "/underlay_talker"
+    yield f"/{name}"
     process.send_signal(signal.SIGINT)
     process.wait(10)
     process.stdout.close()
@@ -127,13 +128,13 @@ def test_node_and_topic_list(ros2, talker):
         return any(what in ros2(*words).out for _ in range(5))  # a busy machine may hear of others too late
 
     assert listed(talker, "node", "list")
-    assert listed("/underlay_talk", "topic", "list")
-    assert listed("/underlay_talk [std_msgs/msg/Float32MultiArray]", "topic", "list", "-t")
+    assert listed(f"{talker}/out", "topic", "list")
+    assert listed(f"{talker}/out [std_msgs/msg/Float32MultiArray]", "topic", "list", "-t")
 
 
 @pytest.mark.only_underlay
 def test_topic_hz(talker):
-    process = subprocess.Popen([*ROS2, "topic", "hz", "/underlay_talk"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*ROS2, "topic", "hz", f"{talker}/out"], stdout=subprocess.PIPE, text=True)
     lines = [process.stdout.readline() for _ in range(2)]
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == signal.SIGINT
@@ -144,7 +145,7 @@ def test_topic_hz(talker):
 
 @pytest.mark.only_underlay
 def test_topic_echo(ros2, talker):
-    outcome = ros2("topic", "echo", "--once", "underlay_talk")
+    outcome = ros2("topic", "echo", "--once", f"{talker}/out")
     assert outcome.returncode == 0
     assert outcome.out[:2] == ["layout:", "  dim: []"]
     assert outcome.out[-3:] == ["- 127.0", "- '...'", "---"]
@@ -155,7 +156,7 @@ def test_parameters(ros2, talker):
     assert "  slop" in ros2("param", "list", talker).out
     assert ros2("param", "get", talker, "names").out == ["String values are: ['a', 'b']"]
     assert ros2("param", "set", talker, "slop", "0.25").out == ["Set parameter successful"]
-    assert ros2("param", "get", "underlay_talker", "slop").out == ["Double value is: 0.25"]
+    assert ros2("param", "get", talker.lstrip("/"), "slop").out == ["Double value is: 0.25"]
     outcome = ros2("param", "set", talker, "fixed", "2")
     assert outcome.returncode == 1
     assert "Setting parameter failed: " in outcome.err
