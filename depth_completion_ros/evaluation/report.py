@@ -140,6 +140,8 @@ def format_table(errors: Sequence[DepthErrors], *, frames: int, lost: int) -> st
         lost: how many never came back.
     """
     counts = f"{frames} frame{'' if frames == 1 else 's'}, {lost} lost"
+    if not frames:
+        return f"{counts}: nothing was completed"
     if not errors:
         return f"{counts}; no ground truth, so nothing was scored"
     lines = [counts if len(errors) == frames else f"{counts}, {len(errors)} with ground truth"]
