@@ -15,7 +15,7 @@ from depth_completion_ros.geometry.camera import Camera
 
 # Where in a pixel, right of and below its centre, the extra rays go that smooth its edges.
 _SUBPIXELS: Final = ((-0.36, 0.14), (0.14, -0.36))
-_EDGE: Final = 0.11  # a pixel that differs this much from a neighbour gets the extra rays
+_EDGE: Final = 0.13  # a pixel that differs this much from a neighbour gets the extra rays
 _EXPOSURE: Final = 1.05
 _CONTRAST: Final = np.float32(0.65)
 _NOISE: Final = 0.006  # standard deviation of the sensor's noise, of a range of 1
@@ -55,7 +55,7 @@ class StreetCamera:
                 image[tuple(pixels)] = (image[tuple(pixels)] + extra) / (1 + len(_SUBPIXELS))
         image = cv2.GaussianBlur(image, (3, 3), 0.45)  # the lens
         image[self._blind] = depth[self._blind] = 0
-        noisy = image + _NOISE * rng.standard_normal(image.shape, np.float32)
+        noisy = image + _NOISE * rng.standard_normal((*depth.shape, 1), np.float32)
         return (np.clip(noisy, 0, 1) * 255 + 0.5).astype(np.uint8), depth
 
     def _strip(

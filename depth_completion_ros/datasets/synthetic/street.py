@@ -19,7 +19,8 @@ _KERB: Final = 0.12  # height of the pavement
 _BEFORE: Final = 70.0  # the street reaches this far behind the start of the drive
 _BEYOND: Final = 330.0  # and this far beyond its end
 _PASSED: Final = 45.0  # trees up to this far beyond the end of the drive have all their leaves
-_IN_SIGHT: Final = 230.0  # moving things farther from the car are left out
+_IN_SIGHT: Final = 230.0  # moving things farther from the car are left out, and
+_PERSON_IN_SIGHT: Final = 125.0  # people beyond the reach of the LiDAR
 _GRASS: Final = (0.07, 0.11, 0.03)
 
 
@@ -32,6 +33,7 @@ class Mover:
     y: float
     z: float
     speed: float
+    in_sight: float = _IN_SIGHT
 
     def at(self, seconds: float) -> Mesh:
         """The mesh where it is at that time of the drive."""
@@ -48,7 +50,7 @@ class Street:
 
     def moving(self, seconds: float, x: float) -> Mesh:
         """The moving things within sight of a car at ``x``, in one mesh."""
-        seen = [m for m in self.movers if abs(m.x + m.speed * seconds - x) < _IN_SIGHT]
+        seen = [m for m in self.movers if abs(m.x + m.speed * seconds - x) < m.in_sight]
         return merge(mover.at(seconds) for mover in seen)
 
 
@@ -226,12 +228,12 @@ def _movers(rng: np.random.Generator, length: float, seconds: float) -> Iterator
         yield Mover(_any_car(rng), x, LANE + rng.normal(0, 0.1), 0.0, -11.0)
     for y, speed in ((-4.15, 4.5), (4.15, -4.5)):
         for x in _spread(rng, 14.0, length + _IN_SIGHT, 55.0):
-            yield Mover(figures.cyclist(rng), x, y, 0.0, speed)
+            yield Mover(figures.cyclist(rng), x, y, 0.0, speed, _PERSON_IN_SIGHT)
     for side in (-1, 1):
         for x in _spread(rng, 6.0, length + _IN_SIGHT, 16.0):
             y = side * rng.uniform(_ROAD + 1.2, _PAVEMENT - 0.9)
             speed = rng.choice([-1, 1]) * rng.uniform(1.0, 1.6)
-            yield Mover(figures.pedestrian(rng), x, y, _KERB, speed)
+            yield Mover(figures.pedestrian(rng), x, y, _KERB, speed, _PERSON_IN_SIGHT)
 
 
 def _spread(rng: np.random.Generator, low: float, high: float, gap: float) -> Iterator[float]:
