@@ -195,3 +195,18 @@ def test_a_strided_tensor_is_as_good_as_a_contiguous_one(classical, rng):
 def test_nothing_measured_is_refused(classical):
     with pytest.raises(ValueError, match="the 9x8 sparse depth holds no measurement"):
         classical(None, torch.zeros(1, 1, 8, 9))
+
+
+def test_what_stands_upright_goes_on_above_the_highest_measurement(classical):
+    """Two walls and the ground before them, seen up to half of the image's height."""
+    height, width = 60, 120
+    rows = np.arange(height, dtype=np.float32)[:, None]
+    wall = np.where(np.arange(width) < width // 2, np.float32(10), np.float32(30))
+    scene = np.minimum(np.broadcast_to(wall, (height, width)), 60 / np.maximum(rows - 25, 0.5))
+    sparse = np.zeros_like(scene)
+    sparse[30::4, ::2] = scene[30::4, ::2]
+    depth = complete(classical, sparse)[0]
+    for columns in (slice(20, 40), slice(80, 100)):
+        upright = np.broadcast_to(depth[30, columns], (30, 20))
+        np.testing.assert_allclose(depth[:30, columns], upright, rtol=1e-5)
+        np.testing.assert_allclose(depth[0, columns], scene[30, columns], rtol=0.1)
