@@ -7,54 +7,9 @@ imported. Tests of the underlay alone are marked with ``only_underlay``.
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
-import launch
 import pytest
-
-IS_UNDERLAY = (Path(launch.__file__).parents[1] / "depth_completion_ros_underlay.py").exists()
-
-ROS2 = [sys.executable, "-c", "import sys; from ros2cli.cli import main; sys.exit(main())"]
-
-IMPORTS = """
-import os, signal, sys
-from launch import LaunchDescription
-from launch.actions import (
-    DeclareLaunchArgument, EmitEvent, ExecuteProcess, GroupAction, IncludeLaunchDescription, LogInfo, OpaqueFunction,
-    RegisterEventHandler, SetEnvironmentVariable, SetLaunchConfiguration, Shutdown, TimerAction)
-from launch.conditions import IfCondition, UnlessCondition
-from launch.event_handlers import OnProcessExit, OnProcessStart, OnShutdown
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import (
-    EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution, PythonExpression, TextSubstitution,
-    ThisLaunchFileDir)
-
-def python(code, **kwargs):
-    kwargs = {"output": "screen", **kwargs}
-    return ExecuteProcess(cmd=[sys.executable, "-u", "-c", code], **kwargs)
-
-# Says that it is ready, waits, and says how it was told to end.
-WAIT = '''
-import time
-try:
-    print("ready")
-    open("ready", "w").close()
-    time.sleep(60)
-except KeyboardInterrupt:
-    print("interrupted")
-'''
-
-# Ends when another is ready.
-UNTIL_READY = '''
-import os, time
-while not os.path.exists("ready"):
-    time.sleep(0.05)
-'''
-
-def fail(context, *args):
-    raise RuntimeError("for this reason")
-"""
+from contract import IMPORTS, IS_UNDERLAY, ROS2, Outcome
 
 
 def pytest_configure(config):
@@ -65,19 +20,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("only_underlay") and not IS_UNDERLAY:
             item.add_marker(pytest.mark.skip(reason="a promise of the underlay alone"))
-
-
-@dataclass
-class Outcome:
-    """What became of a command: its exit status, the lines it printed, and those about errors of its own."""
-
-    returncode: int
-    out: list[str]
-    err: str
-
-    def says(self, *words):
-        """How many lines contain all of these words."""
-        return sum(all(word in line for word in words) for line in self.out)
 
 
 @pytest.fixture(scope="session")

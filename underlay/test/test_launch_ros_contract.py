@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+from contract import IMPORTS as COMMON
 from launch import LaunchContext
 from launch.substitutions import LaunchConfiguration, SubstitutionFailure
 from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
@@ -82,8 +83,6 @@ BOOKKEEPING = {"use_sim_time", "start_type_description_service"}  # what every n
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory, executable, prefix, ros2):
     """What became of the nodes above, all in one launch."""
-    from conftest import IMPORTS as COMMON
-
     executable("probe", PROBE)
     folder = tmp_path_factory.mktemp("launch")
     share = prefix / "share/demo_nodes"

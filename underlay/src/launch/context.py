@@ -77,10 +77,6 @@ class LaunchContext:
         self.events.append(event)
         self._on_event()
 
-    async def emit_event(self, event: Event) -> None:
-        """Put an event at the end of the queue."""
-        self.emit_event_sync(event)
-
     def perform_substitution(self, substitution: Substitution) -> str:
         """The text that a substitution stands for."""
         return substitution.perform(self)

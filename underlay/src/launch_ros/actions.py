@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launch import Action, Condition, SomeSubstitutionsType, logging
@@ -60,7 +61,7 @@ class Node(ExecuteProcess):
         self._parameters = [as_parameters(given) for given in parameters or ()]
         self._remappings = list(remappings or ())
         self._ros_arguments = list(ros_arguments or ())
-        self._files: list[str] = []
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def _command(self, context: LaunchContext) -> list[str]:
         words = [resolve(context, word) for word in self._ros_arguments]
@@ -95,16 +96,15 @@ class Node(ExecuteProcess):
         return self._write(given.read(context)) if given.allow_substs else path
 
     def _write(self, text: str) -> str:
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="launch_params_", suffix=".yaml", encoding="utf-8", delete=False
-        ) as file:
-            file.write(text)
-        self._files.append(file.name)
-        return file.name
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="launch_params_")
+        path = Path(self._folder.name, f"{len(os.listdir(self._folder.name))}.yaml")
+        path.write_text(text, encoding="utf-8")
+        return str(path)
 
     def _clean_up(self) -> None:
-        for path in self._files:
-            os.unlink(path)
+        if self._folder is not None:
+            self._folder.cleanup()
 
 
 class SetParameter(Action):

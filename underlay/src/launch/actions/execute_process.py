@@ -181,8 +181,7 @@ class ExecuteProcess(Action):
         if returncode == 0:
             logger.info(f"process has finished cleanly [pid {child.pid}]")
         else:
-            what = f"pid {child.pid}, exit code {returncode}, cmd '{' '.join(cmd)}'"
-            logger.error(f"process has died [{what}].")
+            logger.error(f"process has died [pid {child.pid}, exit code {returncode}, cmd '{' '.join(cmd)}'].")
         context.emit_event_sync(ProcessExited(**process, pid=child.pid, returncode=returncode))
         return True
 
