@@ -43,7 +43,7 @@ _MOST_TIMES_FARTHER = 3.0
 _FILLED_FROM, _FILLED = 0.2, 0.5
 _DETAIL_BLUR = 0.8
 # Above the highest measurement within this part of the image's width, depth continues upright.
-_SKYLINE = 0.1
+_SKYLINE = 0.2
 # The expected relative error grows by this much with every cell of distance to the measurements, and where it reaches
 # the second number, half of the depths are within 5 % of the truth (found on scan lines withheld from KITTI scans).
 _ERROR_PER_CELL = 0.005
