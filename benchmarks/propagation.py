@@ -51,7 +51,24 @@ def non_local(height: int, width: int, device: str) -> Ways:
     }
 
 
-CASES: dict[str, Callable[[int, int, str], Ways]] = {"non_local": non_local}
+def masked(height: int, width: int, device: str) -> Ways:
+    """MSPN: one step of attention over 13x13 pixels with 64 channels, and what is done once for all steps."""
+    from depth_completion_ros.networks.propagation.masked import MaskedPropagation, reference_step
+
+    layer = MaskedPropagation(64).to(device)
+    torch.nn.init.normal_(layer.position_bias, std=0.5)
+    guidance = torch.randn(1, 64, height, width, device=device)
+    depth = 5 + 75 * torch.rand(1, 1, height, width, device=device)
+    mask = (torch.rand_like(depth) < 0.05).float()
+
+    def reference() -> Tensor:
+        attend = reference_step(layer.normalised(guidance), *layer.weights(guidance), layer.window)
+        return attend(depth, mask)[:, :1]
+
+    return {"reference": reference, "fast": lambda: layer(guidance, depth, depth * mask, mask, 1)[0]}
+
+
+CASES: dict[str, Callable[[int, int, str], Ways]] = {"masked": masked, "non_local": non_local}
 
 
 def main() -> None:

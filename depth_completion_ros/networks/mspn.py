@@ -62,7 +62,7 @@ class MSPN(CompletionNetwork):
 
     def __init__(self, mode: Mode, rules: Rules) -> None:
         super().__init__()
-        self.mode = mode
+        self.uses_initial_depth = mode == "sdr"
         channels = _GUIDANCE[mode, rules]
         self.blend = (mode, rules) == ("sdr", "nyu")
         self.keep_measured = rules == "nyu"
@@ -86,7 +86,7 @@ class MSPN(CompletionNetwork):
         sparse_depth = sparse_depth.float()
         measured = sparse_depth > 0
         iterations = iteration_count(measured)
-        initial_depth = check_initial_depth(initial_depth, self.mode)
+        initial_depth = check_initial_depth(self, initial_depth)
         guidance, predicted = self.guidance(image, sparse_depth, initial_depth)
 
         initial = torch.where(measured, sparse_depth, predicted if initial_depth is None else initial_depth.float())

@@ -47,13 +47,13 @@ class MSPNOutput(NetworkOutput):
     initial_depth: Tensor
 
 
-def check_initial_depth(initial_depth: Tensor | None, mode: str) -> Tensor | None:
+def check_initial_depth(network: CompletionNetwork, initial_depth: Tensor | None) -> Tensor | None:
     """The monocular estimate that mode ``sdr`` refines; None for mode ``conventional``, which does without.
 
     Raises:
         ValueError: it is missing.
     """
-    if mode == "conventional":
+    if not network.uses_initial_depth:
         return None
     if initial_depth is None:
         raise ValueError(
@@ -72,7 +72,7 @@ class MSPNLite(CompletionNetwork):
 
     def __init__(self, mode: str, rules: str) -> None:
         super().__init__()
-        self.mode = mode
+        self.uses_initial_depth = mode == "sdr"
         depth_maps = 2 if mode == "conventional" else 3
         self.encoder = nn.ModuleList(
             _EncoderStage(inputs, width, blocks, depth_maps)
@@ -100,7 +100,7 @@ class MSPNLite(CompletionNetwork):
             ValueError: an image has no measurement, or ``initial_depth`` is missing in mode ``sdr``.
         """
         assert image is not None
-        initial_depth = check_initial_depth(initial_depth, self.mode)
+        initial_depth = check_initial_depth(self, initial_depth)
         height, width = sparse_depth.shape[-2:]
         padding = _padding(height, width)
         image = functional.pad(image, padding, mode="replicate")

@@ -130,8 +130,9 @@ def reference_step(
         window: side of the window.
     """
     height, width = guidance.shape[1:3]
-    rows, columns = window_starts(height, window), window_starts(width, window)
-    row_bias, column_bias = (starts - torch.arange(len(starts)) + window - 1 for starts in (rows, columns))
+    rows, columns = _window_starts(height, window)[:, None], _window_starts(width, window)
+    row_bias = rows - torch.arange(height)[:, None] + window - 1
+    column_bias = columns - torch.arange(width) + window - 1
 
     def step(depth: Tensor, mask: Tensor) -> Tensor:
         features = torch.cat([guidance.permute(0, 3, 1, 2), depth], 1)
@@ -139,23 +140,18 @@ def reference_step(
         key = key * mask
         taps = [(i, j) for i in range(window) for j in range(window)]
         scores = [
-            (query * key[:, :, rows + i][..., columns + j]).sum(1, keepdim=True)
-            + position_bias[(row_bias + i)[:, None], column_bias + j]
+            (query * key[:, :, rows + i, columns + j]).sum(1, keepdim=True)
+            + position_bias[row_bias + i, column_bias + j]
             for i, j in taps
         ]
         attention = torch.cat(scores, 1).softmax(1)
         values = torch.cat([depth, mask], 1)
         result = torch.zeros_like(values)
         for tap, (i, j) in enumerate(taps):
-            result = result + attention[:, tap : tap + 1] * values[:, :, rows + i][..., columns + j]
+            result = result + attention[:, tap : tap + 1] * values[:, :, rows + i, columns + j]
         return result
 
     return step
-
-
-def window_starts(length: int, window: int) -> Tensor:
-    """First position of each pixel's window along one axis; near the borders the window moves inside the image."""
-    return (torch.arange(length) - window // 2).clamp(0, length - window)
 
 
 def iteration_count(measured: Tensor, *, minimum: int = 6, window: int = 13) -> int:
@@ -182,3 +178,8 @@ def iteration_count(measured: Tensor, *, minimum: int = 6, window: int = 13) -> 
 
 def _full_precision(tensor: Tensor) -> torch.dtype:
     return torch.promote_types(tensor.dtype, torch.float32)
+
+
+def _window_starts(length: int, window: int) -> Tensor:
+    """First position of each pixel's window along one axis; near a border the window moves to stay inside."""
+    return (torch.arange(length) - window // 2).clamp(0, length - window)
