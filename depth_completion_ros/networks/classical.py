@@ -11,6 +11,7 @@ interpolation", CVPR 1988).
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import cv2
@@ -42,8 +43,9 @@ _MOST_TIMES_FARTHER = 3.0
 # from the second on: depth sensors that fill an image are sharp and low in noise, scattered returns are not.
 _FILLED_FROM, _FILLED = 0.2, 0.5
 _DETAIL_BLUR = 0.8
-# Above the highest measurement within this part of the image's width, depth continues upright.
-_SKYLINE = 0.2
+# Above the highest measurement within the first part of the image's width, depth continues upright, as a mean over as
+# many columns to either side as the second part of the height above it.
+_SKYLINE, _SKY_SPREAD = 0.2, 0.5
 # The expected relative error grows by this much with every cell of distance to the measurements, and where it reaches
 # the second number, half of the depths are within 5 % of the truth (found on scan lines withheld from KITTI scans).
 _ERROR_PER_CELL = 0.005
@@ -199,14 +201,26 @@ def _extend_upwards(dense: Map, measured: NDArray[np.bool_]) -> Map:
 
     No measurement tells what is above a LiDAR's top line, and there a plane would lean away from the walls, trees and
     poles that reach above it (Ku et al., "In Defense of Classical Image Processing", CRV 2018, extend columns too).
+    The higher above the skyline, the wider the mean over its columns: a pole does not rule the sky over it.
     """
     height, width = measured.shape
     first = np.where(measured.any(0), measured.argmax(0), height).astype(np.float32)
     around = np.ones((1, 2 * round(_SKYLINE * width / 2) + 1), np.uint8)
     skyline = cv2.erode(first[None], around)[0].astype(np.intp)
     skyline[skyline == height] = 0  # nothing was measured anywhere near
-    above = np.arange(height)[:, None] < skyline
-    return np.where(above, dense[skyline, np.arange(width)], dense)
+    top = skyline.max()
+    if not top:
+        return dense
+    edge = dense[skyline, np.arange(width)][None]
+    # Row 0 is the edge, row i its mean over 2^(i - 1) columns to either side; heights in between take a mixture.
+    levels = math.ceil(math.log2(_SKY_SPREAD * height + 1)) + 2
+    means = np.concatenate([edge, *(cv2.GaussianBlur(edge, (0, 0), 2.0**i) for i in range(levels - 1))])
+    above = np.maximum(skyline - np.arange(top)[:, None], 0).astype(np.float32)
+    level = np.log2(np.maximum(_SKY_SPREAD * above, 0.5)) + 1
+    column = np.broadcast_to(np.arange(width, dtype=np.float32), level.shape)
+    sky = cv2.remap(means, np.ascontiguousarray(column), level, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    dense[:top] = np.where(above > 0, sky, dense[:top])
+    return dense
 
 
 def _cell_sums(image: Map) -> Map:
