@@ -51,6 +51,27 @@ def non_local(height: int, width: int, device: str) -> Ways:
     }
 
 
+def funnel(height: int, width: int, device: str) -> Ways:
+    """EMDC: 21 steps in nine stages, which blend three dilations, then two, then keep one."""
+    from depth_completion_ros.networks.propagation.funnel import propagate, propagate_reference
+
+    depth = 5 + 75 * torch.rand(1, 1, height, width, device=device)
+    measured = torch.rand_like(depth) < 0.05
+    kernels = [torch.randn(1, 9, height, width, device=device) for _ in range(3)]
+    blend = torch.randn(1, 3, height, width, device=device)
+
+    def all_stages(stage: Callable[..., Tensor]) -> Tensor:
+        current = depth
+        for dilations in ((1, 2, 3), (1, 2), (1,)):
+            branches = len(dilations)
+            shares = blend[:, :branches] if branches > 1 else None
+            for steps in (3, 2, 2):
+                current = stage(current, kernels[:branches], shares, dilations, steps, measured)
+        return current
+
+    return {"reference": lambda: all_stages(propagate_reference), "fast": lambda: all_stages(propagate)}
+
+
 def masked(height: int, width: int, device: str) -> Ways:
     """MSPN: one step of attention over 13x13 pixels with 64 channels, and what is done once for all steps."""
     from depth_completion_ros.networks.propagation.masked import MaskedPropagation, reference_step
@@ -68,7 +89,7 @@ def masked(height: int, width: int, device: str) -> Ways:
     return {"reference": reference, "fast": lambda: layer(guidance, depth, depth * mask, mask, 1)[0]}
 
 
-CASES: dict[str, Callable[[int, int, str], Ways]] = {"masked": masked, "non_local": non_local}
+CASES: dict[str, Callable[[int, int, str], Ways]] = {"funnel": funnel, "masked": masked, "non_local": non_local}
 
 
 def main() -> None:

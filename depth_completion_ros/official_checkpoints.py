@@ -118,6 +118,28 @@ def _mspn_names() -> Iterator[tuple[str, str]]:
     yield r"^guidance\.monocular_stem\.", "backbone.conv1_dep_MD."
 
 
+def _emdc_options(weights: Mapping[str, Tensor], *, depth_norm: bool = True) -> dict[str, Any]:
+    return {"depth_norm": depth_norm}
+
+
+def _emdc_names() -> Iterator[tuple[str, str]]:
+    """Theirs: the decoder counts down, the stages of the propagation count from 1."""
+    yield r"^encoder\.features\.(\d+)\.layers\.", r"enc.features.\1.conv."
+    yield r"^encoder\.", "enc."
+    for stage in range(5):
+        for own, name in {"conv": "conv", "norm": "bn", "activation": "act", "refine": "conv2"}.items():
+            yield rf"^decoder\.{stage}\.{own}\.", f"dec{5 - stage}.{name}."
+    yield r"^global_head\.", "dep_conv.0."
+    yield r"^local_branch\.(\d)\.", r"ls_conv\1."
+    yield r"^local_head\.", "ls_conv2.0."
+    yield r"^fusion\.", "alpha."
+    yield r"^fusion_scale$", "rezero"
+    for stage in range(9):
+        for branch in range(3):
+            yield rf"^propagation\.stages\.{stage}\.kernels\.{branch}\.", f"guid_conv{stage + 1}_{branch + 1}.0."
+        yield rf"^propagation\.stages\.{stage}\.blend\.", f"fuse_conv{stage + 1}.0."
+
+
 OFFICIAL = {
     # github.com/zzangjinsun/NLSPN_ECCV20
     "nlspn": Official(
@@ -151,4 +173,10 @@ OFFICIAL = {
     ),
     # github.com/jyjunmcl/MSPN_SDR
     "mspn": Official(_mspn_options, names=tuple(_mspn_names())),
+    # github.com/dwHou/EMDC-PyTorch
+    "emdc": Official(
+        _emdc_options,
+        names=tuple(_emdc_names()),
+        unused=r"enc\.(features\.18|classifier)\..*",  # the classification of their MobileNetV2
+    ),
 }

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 # Model name -> file of this package that registers it.
-_FILES = {"classical": "classical", "mspn": "mspn", "nlspn": "nlspn"}
+_FILES = {"classical": "classical", "emdc": "emdc", "mspn": "mspn", "nlspn": "nlspn"}
 
 
 @dataclass
