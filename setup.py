@@ -52,10 +52,12 @@ setup(
         ],
         "test": [
             "mypy",
+            "pillow",
             "psutil",
             "pytest",
             "pytest-timeout",
             "ruff",
+            "transformers<5",  # later ones need torchvision, which has no CPU wheel on PyPI
             "triton; platform_system == 'Linux'",
             "types-PyYAML",
         ],

@@ -29,6 +29,7 @@ class Frame:
         extrinsic: (4, 4) float64 rigid transform, depth sensor -> camera optical frame.
         depth: (h, w) float32 image of a depth sensor, metres, or None.
         depth_camera: the camera of ``depth``; None when ``depth`` is already registered to ``camera``.
+        initial_depth: (H, W) float32 metres, a dense estimate such as a monocular network's, or None.
         ground_truth: (H, W) float32 metres, 0 where unknown, or None.
         name: what its source calls this frame, for file names and messages.
 
@@ -44,6 +45,7 @@ class Frame:
     extrinsic: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
     depth: NDArray[np.float32] | None = None
     depth_camera: Camera | None = None
+    initial_depth: NDArray[np.float32] | None = None
     ground_truth: NDArray[np.float32] | None = None
     name: str = ""
 
@@ -56,6 +58,7 @@ class Frame:
         _expect("rings", self.rings, (points,), np.integer)
         _expect("extrinsic", self.extrinsic, (4, 4), np.float64)
         _expect("depth", self.depth, depth_size, np.float32)
+        _expect("initial_depth", self.initial_depth, size, np.float32)
         _expect("ground_truth", self.ground_truth, size, np.float32)
 
 

@@ -20,6 +20,7 @@ from depth_completion_ros.frame import Completion, Frame
 from depth_completion_ros.geometry.projection import project_points, remove_hidden
 from depth_completion_ros.geometry.registration import register_depth
 from depth_completion_ros.memory import reuse_freed_memory
+from depth_completion_ros.monocular import MonocularEstimator
 from depth_completion_ros.networks.registry import CompletionNetwork, create
 
 _logger = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ class DepthCompleter:
         device: ``cpu``, ``cuda``, ``cuda:1``, ... or ``auto``: the GPU if there is one and the model can use it.
         checkpoint: folder of the model's weights, as ``depth-completion import-checkpoint`` makes them; it brings the
             model's options along.
+        estimator: folder of a monocular depth network, whose estimate is the initial depth of frames that have none;
+            see :class:`~depth_completion_ros.monocular.MonocularEstimator`.
         see_through: remove background points that a nearer surface hides (a LiDAR above the camera sees over it).
         options: options of the model, such as ``preset``, where no checkpoint gives them.
 
@@ -58,6 +61,7 @@ class DepthCompleter:
         device: str = "auto",
         *,
         checkpoint: str | Path | None = None,
+        estimator: str | Path | None = None,
         see_through: bool = False,
         **options: Any,
     ) -> None:
@@ -67,6 +71,7 @@ class DepthCompleter:
         self.model = model
         self.device = _choose_device(device, model, network)
         self.network = network.to(self.device)
+        self._estimator = MonocularEstimator(estimator, self.device) if estimator else None
         self.see_through = see_through
         reuse_freed_memory()
 
@@ -90,7 +95,7 @@ class DepthCompleter:
             hidden = np.count_nonzero(sparse_depth) - np.count_nonzero(visible)
             sparse_depth = visible
         stages.done("project")
-        return replace(self._complete(frame.image, sparse_depth, None, stages), hidden=hidden)
+        return replace(self._complete(frame.image, sparse_depth, frame.initial_depth, stages), hidden=hidden)
 
     def __call__(
         self,
@@ -122,12 +127,17 @@ class DepthCompleter:
         if not sparse_depth.any():
             height, width = sparse_depth.shape
             raise EmptySparseDepthError(f"the {width}x{height} sparse depth holds no measurement: nothing to complete")
-        if initial_depth is not None:
-            _check_depth("initial_depth", initial_depth, sparse_depth.shape)
         if image is not None:
             _check_image(image, sparse_depth.shape)
         elif self.uses_image:
             raise ValueError(f"model {self.model!r} needs an image and got none")
+        if initial_depth is None and self._estimator is not None and image is not None:
+            initial_depth = self._estimator(image)
+            stages.done("estimate")
+        if initial_depth is not None:
+            _check_depth("initial_depth", initial_depth, sparse_depth.shape)
+        elif self.network.uses_initial_depth:
+            raise ValueError(f"model {self.model!r} needs an initial depth here, of the frame or of an estimator")
 
         with torch.inference_mode():
             image_batch = self._image_batch(image) if self.uses_image and image is not None else None

@@ -40,9 +40,11 @@ class CompletionNetwork(nn.Module):
     measured; ``initial_depth`` is an optional dense estimate (N, 1, H, W) in metres.
 
     Attributes:
+        uses_initial_depth: whether the network must be called with an initial depth.
         name, options: what :func:`create` built it from; a checkpoint stores them beside the weights.
     """
 
+    uses_initial_depth: bool = False
     name: str = ""
     options: Mapping[str, Any] = {}
 
@@ -99,6 +101,10 @@ class ModelInfo:
     source: str
     presets: tuple[str, ...]
     build: Callable[..., CompletionNetwork]
+
+    def takes(self, option: str) -> bool:
+        """Whether the model has this option."""
+        return option in inspect.signature(self.build).parameters
 
 
 _REGISTRY: dict[str, ModelInfo] = {}

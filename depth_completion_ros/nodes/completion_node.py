@@ -9,6 +9,7 @@ from typing import Any
 import rclpy
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
+from depth_completion_ros.networks.registry import model_info
 from depth_completion_ros.pipeline import DepthCompleter, EmptySparseDepthError
 from depth_completion_ros.ros.diagnostics import Diagnostics
 from depth_completion_ros.ros.inputs import InputFault, Inputs
@@ -19,7 +20,7 @@ from depth_completion_ros.ros.running import ros
 from depth_completion_ros.ros.settings import CompletionSettings
 
 # Kinds of faults that a completed frame shows to be over.
-_FRAME_FAULTS = ("camera_info", "image", "points", "depth", "extrinsic", "empty", "frame")
+_FRAME_FAULTS = ("camera_info", "image", "points", "depth", "initial_depth", "extrinsic", "empty", "frame")
 
 
 class CompletionNode(LifecycleNode):
@@ -42,15 +43,11 @@ class CompletionNode(LifecycleNode):
         """Loads the model. A model that cannot be had is a failed transition, with the reason in the log."""
         settings = self.settings
         try:
-            completer = DepthCompleter(
-                settings.model,
-                settings.device,
-                checkpoint=settings.checkpoint or None,
-                see_through=settings.see_through,
-                **({"preset": settings.preset} if settings.preset else {}),
-            )
+            completer = _load(settings)
             if completer.uses_image and not settings.use_image:
                 raise ValueError(f"model {settings.model!r} needs images, but the parameter use_image is false")
+            if completer.network.uses_initial_depth and settings.initial_depth == "none":
+                raise ValueError(f"checkpoint {settings.checkpoint} needs the parameter initial_depth")
         except (ValueError, OSError, ImportError) as error:
             self.get_logger().error(f"cannot configure: {error}")
             return TransitionCallbackReturn.FAILURE
@@ -137,6 +134,30 @@ class CompletionNode(LifecycleNode):
 
     def _unexpected(self, error: Exception) -> None:
         self._diagnostics.fault("frame", f"a frame failed: {type(error).__name__}: {error}")
+
+
+def _load(settings: CompletionSettings) -> DepthCompleter:
+    """The model with its weights and options.
+
+    Raises:
+        ValueError, OSError, ImportError: something of it cannot be had; the message says what.
+    """
+    options = {"preset": settings.preset} if settings.preset else {}
+    if settings.initial_depth != "none":
+        if not model_info(settings.model).takes("mode"):
+            raise ValueError(f"model {settings.model!r} makes no use of the parameter initial_depth")
+        if not settings.checkpoint:  # which knows its mode
+            options["mode"] = "sdr"
+    if (settings.initial_depth == "estimator") != bool(settings.estimator):
+        raise ValueError("the parameters estimator (a folder) and initial_depth: estimator go together")
+    return DepthCompleter(
+        settings.model,
+        settings.device,
+        checkpoint=settings.checkpoint or None,
+        estimator=settings.estimator or None,
+        see_through=settings.see_through,
+        **options,
+    )
 
 
 def main() -> int:

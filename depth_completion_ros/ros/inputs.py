@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from message_filters import Subscriber
+from message_filters import SimpleFilter
 from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -72,13 +72,19 @@ class Inputs:
         self._camera = self._latest_info("camera_info")
         self._depth_camera = self._latest_info("depth/camera_info") if settings.sensor == "depth" else None
 
-        filters = [self._subscribe_image()] if settings.use_image else []
-        filters.append(self._subscribe_sensor())
-        self._names = [each.topic for each in filters]
+        self._topics: list[str] = []
+        inputs: dict[str, SimpleFilter] = {}
+        if settings.use_image:
+            inputs["image"] = self._subscribe_image()
+        inputs["sensor"] = self._subscribe_sensor()
+        if settings.initial_depth == "topic":
+            inputs["initial_depth"] = self._filter(Image, "initial_depth")
+        self._inputs = list(inputs)
+        filters = list(inputs.values())
         self.synchronizer = Synchronizer(
             filters,
             settings.slop,
-            offsets=[0.0, settings.depth_offset][-len(filters) :],
+            offsets=[settings.depth_offset if name == "sensor" else 0.0 for name in inputs],
             queue_size=settings.queue_size,
         )
         self.synchronizer.registerCallback(lambda *messages: deliver(messages))
@@ -101,20 +107,23 @@ class Inputs:
         Raises:
             InputFault: a message cannot be decoded, or does not fit the others.
         """
-        sensor = messages[-1]
+        given = dict(zip(self._inputs, messages, strict=True))
+        sensor = given["sensor"]
         info, camera = self._camera.get()
-        image = None
         header = Header(stamp=sensor.header.stamp, frame_id=info.header.frame_id)
-        if self._settings.use_image:
-            header = messages[0].header
-            image = self._decode_image(messages[0], camera)
-        content: dict[str, Any]
+        content: dict[str, Any] = {}
+        if "image" in given:
+            header = given["image"].header
+            content["image"] = self._decode_image(given["image"], camera)
+        if "initial_depth" in given:
+            content["initial_depth"] = _decoded("initial_depth", depth_array, given["initial_depth"])
+            _expect_size("initial_depth", content["initial_depth"], camera, "camera_info")
         if self._settings.sensor == "points":
-            points, rings = _decoded("points", cloud_points, sensor)
-            content = {"points": points, "rings": rings, "extrinsic": self._extrinsic(sensor, header)}
+            content["points"], content["rings"] = _decoded("points", cloud_points, sensor)
+            content["extrinsic"] = self._extrinsic(sensor, header)
         else:
-            content = self._decode_depth(sensor, header, camera)
-        return Frame(nanoseconds(header.stamp), camera, image, **content), header
+            content |= self._decode_depth(sensor, header, camera)
+        return Frame(nanoseconds(header.stamp), camera, **content), header
 
     def info(self) -> CameraInfo:
         """The newest camera_info.
@@ -133,7 +142,7 @@ class Inputs:
             "stamp difference [ms]": f"{synchronizer.difference * 1e3:.1f}",
         }
         for (index, reason), count in sorted(synchronizer.dropped.items()):
-            values[f"dropped from {self._names[index]}: {reason}"] = count
+            values[f"dropped from {self._topics[index]}: {reason}"] = count
         return values
 
     def _decode_image(self, message: Any, camera: Camera) -> NDArray:
@@ -151,22 +160,14 @@ class Inputs:
     def _decode_depth(self, message: Any, header: Header, camera: Camera) -> dict[str, Any]:
         decode = depth_array if self._settings.depth_transport == "raw" else compressed_depth_array
         depth = _decoded("depth", decode, message)
-        height, width = depth.shape
         # A registered depth image carries the colour camera's frame; any other has a camera of its own.
-        own_camera: Camera | None = None
-        size = camera
-        if message.header.frame_id != header.frame_id:
-            assert self._depth_camera is not None
-            size = own_camera = self._depth_camera.get()[1]
-        if (width, height) != (size.width, size.height):
-            topic = "camera_info" if own_camera is None else "depth/camera_info"
-            raise InputFault(
-                "depth", f"depth images are {width}x{height}, their {topic} is for {size.width}x{size.height} pixels"
-            )
-        content: dict[str, Any] = {"depth": depth, "depth_camera": own_camera}
-        if own_camera is not None:
-            content["extrinsic"] = self._extrinsic(message, header)
-        return content
+        if message.header.frame_id == header.frame_id:
+            _expect_size("depth", depth, camera, "camera_info")
+            return {"depth": depth}
+        assert self._depth_camera is not None
+        depth_camera = self._depth_camera.get()[1]
+        _expect_size("depth", depth, depth_camera, "depth/camera_info")
+        return {"depth": depth, "depth_camera": depth_camera, "extrinsic": self._extrinsic(message, header)}
 
     def _extrinsic(self, message: Any, header: Header) -> NDArray:
         try:
@@ -174,27 +175,37 @@ class Inputs:
         except MissingExtrinsicError as error:
             raise InputFault("extrinsic", str(error)) from error
 
-    def _subscribe_image(self) -> Subscriber:
+    def _subscribe_image(self) -> SimpleFilter:
         if self._settings.image_transport == "raw":
             return self._filter(Image, "image")
         return self._filter(CompressedImage, "image/compressed")
 
-    def _subscribe_sensor(self) -> Subscriber:
+    def _subscribe_sensor(self) -> SimpleFilter:
         if self._settings.sensor == "points":
             return self._filter(PointCloud2, "points")
         if self._settings.depth_transport == "raw":
             return self._filter(Image, "depth")
         return self._filter(CompressedImage, "depth/compressedDepth")
 
-    def _filter(self, message_type: type, topic: str) -> Subscriber:
-        subscriber = Subscriber(self._node, message_type, topic, **_sensor_qos())
-        self._subscriptions.append(subscriber.sub)
-        return subscriber
+    def _filter(self, message_type: type, topic: str) -> SimpleFilter:
+        # Some releases of message_filters.Subscriber take no QoS overrides.
+        source = SimpleFilter()
+        self._subscribe(message_type, topic, source.signalMessage)
+        self._topics.append(topic)
+        return source
 
     def _latest_info(self, topic: str) -> _LatestInfo:
         latest = _LatestInfo(topic, self._settings.rectified)
-        self._subscriptions.append(self._node.create_subscription(CameraInfo, topic, latest.set, **_sensor_qos()))
+        self._subscribe(CameraInfo, topic, latest.set)
         return latest
+
+    def _subscribe(self, message_type: type, topic: str, callback: Callable[[Any], None]) -> None:
+        overrides = QoSOverridingOptions.with_default_policies()
+        self._subscriptions.append(
+            self._node.create_subscription(
+                message_type, topic, callback, qos_profile_sensor_data, qos_overriding_options=overrides
+            )
+        )
 
     def _watch(self, _message: Any) -> None:
         """Says once that messages arrive but do not come together, and why."""
@@ -210,8 +221,8 @@ class Inputs:
         """Why the inputs do not come together, or nothing."""
         synchronizer, slop = self.synchronizer, self._settings.slop
         unmatched = synchronizer.unmatched
-        arrived = ", ".join(f"{count} on {name}" for count, name in zip(unmatched, self._names, strict=True))
-        for name, lag in zip(self._names, synchronizer.lags(), strict=True):
+        arrived = ", ".join(f"{count} on {name}" for count, name in zip(unmatched, self._topics, strict=True))
+        for name, lag in zip(self._topics, synchronizer.lags(), strict=True):
             if lag > _LATE:
                 return (
                     f"the stamps on {name} are {lag:.2f} s behind those of the other input (slop {slop:g} s, {arrived} "
@@ -257,8 +268,10 @@ def _decoded(kind: str, decode: Callable[..., Any], message: Any, *arguments: An
         raise InputFault(kind, f"{kind}: {error}") from error
 
 
-def _sensor_qos() -> dict[str, Any]:
-    return {
-        "qos_profile": qos_profile_sensor_data,
-        "qos_overriding_options": QoSOverridingOptions.with_default_policies(),
-    }
+def _expect_size(kind: str, image: NDArray, camera: Camera, topic: str) -> None:
+    """Raises InputFault for an image of another size than its camera."""
+    height, width = image.shape
+    if (width, height) != (camera.width, camera.height):
+        raise InputFault(
+            kind, f"{kind} images are {width}x{height}, their {topic} is for {camera.width}x{camera.height} pixels"
+        )

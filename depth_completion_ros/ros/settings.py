@@ -31,6 +31,13 @@ class CompletionSettings:
         "raw: Image on `depth`; compressedDepth: CompressedImage on `depth/compressedDepth`",
         choices=("raw", "compressedDepth"),
     )
+    initial_depth: str = setting(
+        "none",
+        "where a model that refines a dense estimate (mspn in mode sdr) gets it: none; topic: an Image on "
+        "`initial_depth`; estimator: the network in the folder `estimator`",
+        choices=("none", "topic", "estimator"),
+    )
+    estimator: str = setting("", "folder of a monocular depth network in Hugging Face's format, with metric output")
     rectified: bool = setting(False, "the images are rectified: take P from camera_info, without distortion")
     extrinsic: tuple[float, ...] = setting(
         (),

@@ -156,6 +156,24 @@ def test_without_a_camera_image(make_robot):
     np.testing.assert_allclose(robot.depth(nanos), 10.0, rtol=1e-3)
 
 
+def test_a_network_that_refines_the_depth_of_another_node(make_robot):
+    """Three inputs: MSPN's SDR mode gets a dense estimate beside the image and the points."""
+    robot = make_robot(model="mspn", preset="lite", initial_depth="topic")
+    estimate = robot.node.create_publisher(Image, "initial_depth", 10)
+    robot.wait_until_ready()
+    robot.spin_until(estimate.get_subscription_count, "nobody listens to initial_depth")
+    for _ in range(20):
+        stamp = robot.next_stamp()
+        nanos = robot.send(stamp)
+        dense = np.full((CAMERA.height, CAMERA.width), 9.0, np.float32)
+        estimate.publish(image_message(dense, header(nanos, "camera")))
+        robot.spin(0.5)
+        if nanos in robot.outputs["depth/image"]:
+            break
+    assert robot.depth(nanos).shape == (CAMERA.height, CAMERA.width)
+    assert "random weights" in robot.completion.log()  # nobody takes its depth for sensible
+
+
 def test_no_work_without_listeners(robot):
     robot.completes()
     for subscription in list(robot.node.subscriptions):
@@ -179,12 +197,15 @@ def test_no_work_without_listeners(robot):
         ({"slop": "-1.0"}, "slop"),
         ({"sensor": "radar"}, "expected one of points, depth"),
         ({"extrinsic": "[1.0, 2.0]"}, "expected 0 or 16"),
+        ({"model": "mspn", "initial_depth": "estimator"}, "go together"),
+        ({"initial_depth": "topic"}, "model 'classical' makes no use of"),
+        ({"checkpoint": "/nowhere", "model": "mspn"}, "/nowhere"),
     ],
 )
 def test_wrong_parameters_end_the_node_with_one_clear_line(domain, parameters, message):
     process = Process("completion_node", parameters=parameters)
     assert process.popen.wait(30) == 1
-    assert message in process.log()
+    process.wait_for_line(message)
     assert "Traceback" not in process.log()
 
 
