@@ -101,9 +101,9 @@ class MaskedPropagation(nn.Module):
         dtype = _full_precision(guidance)
         norm = self.norm.weight.to(dtype), self.norm.bias.to(dtype)
         result = torch.empty(count, height, width, channels, dtype=dtype, device=guidance.device)
-        for top in range(0, height, 64):  # in strips: the channels-last copy of a whole map need not exist twice
-            strip = guidance[:, :, top : top + 64].permute(0, 2, 3, 1).to(dtype)
-            result[:, top : top + 64] = functional.layer_norm(strip, (channels,), *norm, _NORM_EPS)
+        for top in range(0, height, 16):  # in strips: the channels-last copy of a whole map need not exist twice
+            strip = guidance[:, :, top : top + 16].permute(0, 2, 3, 1).to(dtype)
+            result[:, top : top + 16] = functional.layer_norm(strip, (channels,), *norm, _NORM_EPS)
         return result
 
     def weights(self, guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
