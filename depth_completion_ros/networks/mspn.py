@@ -89,7 +89,7 @@ class MSPN(CompletionNetwork):
         initial_depth = check_initial_depth(self, initial_depth)
         guidance, predicted = self.guidance(image, sparse_depth, initial_depth)
 
-        initial = torch.where(measured, sparse_depth, predicted if initial_depth is None else initial_depth.float())
+        initial = torch.where(measured, sparse_depth, predicted if initial_depth is None else initial_depth)
         depth, mask = self._propagate(self.propagation, guidance, initial, sparse_depth, iterations)
         if self.second_propagation is not None:
             # Starts from the mask of the measurements again, to make good what the monocular depth did around them.
@@ -115,7 +115,7 @@ class _GuidanceNetwork(nn.Module):
         self.detail = nn.Conv2d(_IMAGE_STEM, _IMAGE_STEM, 3, padding=1)
         self.mean = nn.Conv2d(_IMAGE_STEM, _IMAGE_STEM, 1)
         self.depth_stem = _conv_relu(1, _DEPTH_STEM)
-        # What the guidance head sees of the stem leaves out the monocular depth, which may be wrong.
+        # The guidance head sees the stem before the monocular depth joins it.
         self.image_depth_stem = _conv_relu(_IMAGE_STEM + _DEPTH_STEM, _STEM) if monocular else None
         self.monocular_stem = _conv_relu(1, _DEPTH_STEM) if monocular else None
         self.join = _conv_relu((_STEM if monocular else _IMAGE_STEM) + _DEPTH_STEM, _STEM)
