@@ -21,6 +21,7 @@ from depth_completion_ros.geometry.projection import project_points, remove_hidd
 from depth_completion_ros.geometry.registration import register_depth
 from depth_completion_ros.memory import reuse_freed_memory
 from depth_completion_ros.monocular import MonocularEstimator
+from depth_completion_ros.networks.folding import fold_batch_norm
 from depth_completion_ros.networks.registry import CompletionNetwork, create
 
 _logger = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class DepthCompleter:
             _logger.warning("model %s has random weights and completes nothing sensible: give it a checkpoint", model)
         self.model = model
         self.device = _choose_device(device, model, network)
+        fold_batch_norm(network)
         self.network = network.to(self.device)
         self._estimator = MonocularEstimator(estimator, self.device) if estimator else None
         self.see_through = see_through
