@@ -76,8 +76,8 @@ class EMDCOutput(NetworkOutput):
     Attributes:
         local_depth: of the branch that refines around the measurements.
         global_depth: of the branch that sees the whole image.
-        local_weight: (N, 1, H, W) share of the local depth in the blend; the global one has the rest. Its scale is
-            learned from 0 without bounds.
+        local_weight: (N, 1, H, W) share of the local depth in the blend; the global one has the rest. It is the
+            confidence times a factor that is learned from 0 on, without bounds.
     """
 
     local_depth: Tensor
@@ -92,7 +92,7 @@ class EMDC(CompletionNetwork):
     """
 
     confidence_meaning = (
-        "how far the depth predicted around the measurements was preferred to the depth predicted from the whole "
+        "how far the depth predicted around the measurements is trusted rather than the one predicted from the whole "
         "image; learned, not calibrated"
     )
 
@@ -142,12 +142,11 @@ class EMDC(CompletionNetwork):
         local_features = self.local_branch(torch.cat([relative_input, global_depth.to(dtype)], 1))
         local_depth = _conv_to_map(self.local_head, local_features)
 
-        preference = torch.sigmoid(_conv_to_map(self.fusion, torch.cat([local_features, features], 1)))
-        local_weight = preference * self.fusion_scale.float()
+        confidence = torch.sigmoid(_conv_to_map(self.fusion, torch.cat([local_features, features], 1)))
+        local_weight = confidence * self.fusion_scale.float()
         blended = torch.lerp(global_depth, local_depth, local_weight)
         depth = self.propagation(features, blended, sparse_depth > 0)
 
-        confidence = local_weight.clamp(0, 1)
         maps = (scale * depth, confidence, scale * local_depth, scale * global_depth, local_weight)
         return EMDCOutput(*(each[..., :height, :width] for each in maps))
 

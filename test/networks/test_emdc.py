@@ -127,17 +127,16 @@ def test_an_image_without_measurements_in_a_batch(depth_norm):
     assert bool(output.depth[0].any()) != depth_norm
 
 
-def test_confidence_is_the_weight_of_the_local_depth_within_bounds():
+@pytest.mark.parametrize("scale", [0.0, 1.5, -1.0])  # training starts from 0 and knows no bounds
+def test_confidence_is_the_weight_of_the_local_depth_before_its_learned_scale(scale):
     network = lite()
     image, sparse_depth = random_inputs(1, 32, 32)
     with torch.inference_mode():
-        network.fusion_scale.fill_(3.0)
+        torch.nn.init.normal_(network.fusion.weight)
+        network.fusion_scale.fill_(scale)
         output = network(image, sparse_depth)
-        assert output.local_weight.max() > 1
-        assert torch.equal(output.confidence, output.local_weight.clamp(0, 1))
-        network.fusion_scale.zero_()  # as training starts
-        output = network(image, sparse_depth)
-        assert not output.confidence.any()
+    assert 0 <= output.confidence.min() < 0.4 < 0.6 < output.confidence.max() <= 1
+    assert torch.equal(output.local_weight, scale * output.confidence)
 
 
 @pytest.mark.parametrize("preset", ["paper", "lite"])
