@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 # Flags of the authors' programs that their weights depend on, by model; see official_checkpoints.py.
-_FLAGS = ("network", "legacy", "preserve_input", "affinity")
+_FLAGS = ("network", "legacy", "preserve_input", "affinity", "mode", "rules", "depth_norm")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -29,6 +29,17 @@ def add_parser(subparsers: Any) -> None:
     nlspn.add_argument("--preserve-input", action="store_true", default=None)
     nlspn.add_argument("--affinity", choices=("TGASS", "TC", "ASS", "AS"), help="default: TGASS")
     nlspn.add_argument("--network", choices=("resnet34", "resnet18"), help="default: the one that the weights are of")
+    mspn = parser.add_argument_group("mspn", "which of the four released files it is; the weights do not tell")
+    mspn.add_argument("--mode", choices=("sdr", "conventional"))
+    mspn.add_argument("--rules", choices=("nyu", "kitti"), help="of the data set it was trained on")
+    emdc = parser.add_argument_group("emdc")
+    emdc.add_argument(
+        "--no-depth-norm",
+        dest="depth_norm",
+        action="store_false",
+        default=None,
+        help="it works on metres, unlike the released file, which divides by the largest measurement",
+    )
     parser.set_defaults(run=run)
 
 

@@ -39,3 +39,16 @@ def test_reports_what_does_not_fit(official, tmp_path, capsys):
     assert main(["import-checkpoint", *arguments]) == 2
     assert "does not fit nlspn" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_flags_of_the_other_models(tmp_path, capsys):
+    file = tmp_path / "emdc.pt"
+    torch.save({"state_dict": official_weights("emdc", "any")}, file)
+    arguments = ["--model", "emdc", str(file), "--output", str(tmp_path / "mine"), "--no-depth-norm"]
+    assert main(["import-checkpoint", *arguments]) == 0
+    assert load_checkpoint(tmp_path / "mine").options["depth_norm"] is False
+
+    assert main(["import-checkpoint", "--model", "mspn", str(file)]) == 2
+    assert "missing a required argument: 'mode'" in capsys.readouterr().err
+    assert main(["import-checkpoint", "--model", "mspn", str(file), "--mode", "sdr", "--rules", "nyu"]) == 2
+    assert "does not fit mspn" in capsys.readouterr().err
