@@ -7,15 +7,16 @@ import rclpy
 from robot import Robot
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def domain():
     """A ROS domain of our own, for this process and those it starts."""
     number = 1 + os.getpid() % 100
-    os.environ["ROS_DOMAIN_ID"] = str(number)
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    rclpy.init()
-    yield number
-    rclpy.try_shutdown()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("ROS_DOMAIN_ID", str(number))
+        environment.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        rclpy.init()
+        yield number
+        rclpy.try_shutdown()
 
 
 @pytest.fixture
