@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 
 from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp
-from depth_completion_ros.datasets.synthetic.imaging import LOOKING_AHEAD, StreetCamera
-from depth_completion_ros.datasets.synthetic.lidar import HDL_64E, Lidar
+from depth_completion_ros.datasets.synthetic.imaging import SceneCamera
+from depth_completion_ros.datasets.synthetic.lidar import HDL_64E, Scanner
+from depth_completion_ros.datasets.synthetic.pose import Pose
 from depth_completion_ros.datasets.synthetic.scene import Scene, open3d
 from depth_completion_ros.datasets.synthetic.shading import Sun
 from depth_completion_ros.datasets.synthetic.street import LANE, Street, build_street
@@ -43,7 +44,7 @@ class SyntheticStreet(IndexedSource):
     """
 
     def __init__(
-        self, frames: int = 20, seed: int = 0, camera: Camera = KITTI_CAMERA, lidar: Lidar = HDL_64E
+        self, frames: int = 20, seed: int = 0, camera: Camera = KITTI_CAMERA, lidar: Scanner = HDL_64E
     ) -> None:
         if frames < 1:
             raise ValueError(f"a synthetic drive of {frames} frames was asked for, expected at least 1")
@@ -55,9 +56,6 @@ class SyntheticStreet(IndexedSource):
         self._seed = seed
         self._camera = camera
         self._lidar = lidar
-        self._extrinsic = np.eye(4)
-        self._extrinsic[:3, :3] = LOOKING_AHEAD
-        self._extrinsic[:3, 3] = LOOKING_AHEAD @ _LIDAR_FROM_CAMERA
 
     def __len__(self) -> int:
         return self._frames
@@ -74,15 +72,16 @@ class SyntheticStreet(IndexedSource):
         seconds = index * _PERIOD
         eye = np.array([_SPEED * seconds, -LANE, CAMERA_HEIGHT])
         self._scene.move(self._street.moving(seconds, eye[0]))
-        points, rings = self._lidar.scan(self._scene, eye + _LIDAR_FROM_CAMERA, rng)
-        image, depth = self._eye.take(self._scene, self._sun, eye, rng)
+        camera, lidar = Pose.of_camera(eye), Pose.of_lidar(eye + _LIDAR_FROM_CAMERA)
+        points, rings = self._lidar.scan(self._scene, lidar, rng)
+        image, depth = self._eye.take(self._scene, self._sun, camera, rng)
         return Frame(
             stamp=nominal_stamp(index),
             camera=self._camera,
             image=image,
             points=points,
             rings=rings,
-            extrinsic=self._extrinsic.copy(),
+            extrinsic=camera.extrinsic(lidar),
             ground_truth=np.where(depth < self._lidar.max_range, depth, np.float32(0)),
             name=self.frame_name(index),
         )
@@ -101,8 +100,8 @@ class SyntheticStreet(IndexedSource):
         return Scene(self._street.still, sum(len(mover.mesh) for mover in self._street.movers))
 
     @cached_property
-    def _eye(self) -> StreetCamera:
-        return StreetCamera(self._camera)
+    def _eye(self) -> SceneCamera:
+        return SceneCamera(self._camera)
 
     @cached_property
     def _sun(self) -> Sun:

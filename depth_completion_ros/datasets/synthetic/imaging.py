@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from depth_completion_ros.datasets.synthetic.pose import Pose
 from depth_completion_ros.datasets.synthetic.scene import Scene, rays_from
 from depth_completion_ros.datasets.synthetic.shading import Sun, shade
 from depth_completion_ros.geometry.camera import Camera
@@ -22,35 +23,31 @@ _NOISE: Final = 0.006  # standard deviation of the sensor's noise, of a range of
 
 _STRIPS: Final = 8  # pieces of work for the processor's cores
 
-# Axes of a camera that looks along the street: right, down, forward.
-LOOKING_AHEAD: Final = np.array([[0, -1, 0], [0, 0, -1], [1, 0, 0]], np.float64)
 
-
-class StreetCamera:
-    """Takes pictures with one camera that looks along the street."""
+class SceneCamera:
+    """Takes pictures with one camera."""
 
     def __init__(self, camera: Camera) -> None:
         self._camera = camera
         rays = camera.rays()
         self._blind = ~np.isfinite(rays).all(axis=2)
-        ahead = np.concatenate([np.nan_to_num(rays), np.ones_like(rays[..., :1])], axis=2)
-        self._directions = ahead @ LOOKING_AHEAD.astype(np.float32)
-        self._across = np.gradient(self._directions, axis=1)
-        self._down = np.gradient(self._directions, axis=0)
+        self._ahead = np.concatenate([np.nan_to_num(rays), np.ones_like(rays[..., :1])], axis=2)
+        self._across = np.gradient(self._ahead, axis=1)
+        self._down = np.gradient(self._ahead, axis=0)
 
     def take(
-        self, scene: Scene, sun: Sun, position: NDArray[np.float64], rng: np.random.Generator
+        self, scene: Scene, sun: Sun, pose: Pose, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """The (H, W, 3) RGB image and the (H, W) depth in metres from a position on the street.
+        """The (H, W, 3) RGB image and the (H, W) depth in metres from a place in the world.
 
         Depth is 0 in the sky; where the lens sees nothing, the image is black as well.
         """
         rows = np.array_split(np.arange(self._camera.height), _STRIPS)
         with ThreadPoolExecutor() as pool:
-            strips = list(pool.map(lambda strip: self._strip(scene, sun, position, strip), rows))
+            strips = list(pool.map(lambda strip: self._strip(scene, sun, pose, strip), rows))
             image, depth = (np.concatenate(parts) for parts in zip(*strips, strict=True))
             edges = np.array_split(np.stack(np.nonzero(_edges(image))), _STRIPS, axis=1)
-            finer = pool.map(lambda pixels: self._finer(scene, sun, position, pixels), edges)
+            finer = pool.map(lambda pixels: self._finer(scene, sun, pose, pixels), edges)
             for pixels, extra in zip(edges, finer, strict=True):
                 image[tuple(pixels)] = (image[tuple(pixels)] + extra) / (1 + len(_SUBPIXELS))
         image = cv2.GaussianBlur(image, (3, 3), 0.45)  # the lens
@@ -59,26 +56,25 @@ class StreetCamera:
         return (np.clip(noisy, 0, 1) * 255 + 0.5).astype(np.uint8), depth
 
     def _strip(
-        self, scene: Scene, sun: Sun, position: NDArray[np.float64], rows: NDArray[np.integer]
+        self, scene: Scene, sun: Sun, pose: Pose, rows: NDArray[np.integer]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Image, 0..1, and depth of some rows, one ray per pixel."""
-        directions = self._directions[rows]
-        rays = rays_from(position, directions.reshape(-1, 3))
+        directions = self._ahead[rows]
+        rays = rays_from(pose.position, directions.reshape(-1, 3) @ pose.axes.astype(np.float32))
         hits = scene.cast(rays)
         image = _expose(shade(scene, sun, rays, hits, 1 / self._camera.fx))
         depth = np.where(np.isfinite(hits.distance), hits.distance, np.float32(0))
         return image.reshape(directions.shape), depth.reshape(directions.shape[:2])
 
     def _finer(
-        self, scene: Scene, sun: Sun, position: NDArray[np.float64], pixels: NDArray[np.integer]
+        self, scene: Scene, sun: Sun, pose: Pose, pixels: NDArray[np.integer]
     ) -> NDArray[np.float32]:
         """(N, 3) sum of what rays around the centres of N pixels see."""
         at = tuple(pixels)
         total = np.zeros((pixels.shape[1], 3), np.float32)
         for right, down in _SUBPIXELS:
-            rays = rays_from(
-                position, self._directions[at] + right * self._across[at] + down * self._down[at]
-            )
+            ahead = self._ahead[at] + right * self._across[at] + down * self._down[at]
+            rays = rays_from(pose.position, ahead @ pose.axes.astype(np.float32))
             total += _expose(shade(scene, sun, rays, scene.cast(rays), 0.6 / self._camera.fx))
         return total
 

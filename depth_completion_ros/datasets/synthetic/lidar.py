@@ -1,84 +1,268 @@
-"""Rotating LiDARs: which way their beams point, and which of them come back."""
+"""LiDARs: which way their beams point, which of them come back, and how far off the ranges are."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from depth_completion_ros.datasets.synthetic.materials import GLASS, Material, is_one_of
+from depth_completion_ros.datasets.synthetic.materials import GLASS, INFRARED_GAIN, is_one_of
+from depth_completion_ros.datasets.synthetic.pose import Pose
 from depth_completion_ros.datasets.synthetic.scene import Scene, rays_from
 
-# Reflectance at the laser's near-infrared over that in the image; plants are bright there.
-_INFRARED_GAIN: Final = np.ones(len(Material), np.float32)
-_INFRARED_GAIN[[Material.FOLIAGE, Material.GRASS]] = 5.0, 4.0
 _FAINTEST: Final = 5e-6  # reflectance over square metres of range at which half of the pulses are missed
 _LOST: Final = 0.015  # share of the pulses that get lost anyway
 _GLASS_RETURNS: Final = 0.05  # share of the pulses on glass that come back, from dirt
+_PULSE: Final = 1.2  # metres: echoes closer together than this melt into one between them
+_SWEEP: Final = 0.1  # seconds of one turn
 
 
-@dataclass(frozen=True)
-class Lidar:
-    """A sensor that turns about its upright axis; its frame is x forward, y left, z up.
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """How a sensor moves while it scans: ``velocity`` (3,) m/s in the world, ``turn`` to the left, rad/s."""
+
+    velocity: NDArray[np.float64]
+    turn: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scanner(ABC):
+    """A sensor of many laser beams; its frame is x forward, y left, z up.
 
     Attributes:
-        elevations: angle of every beam above the horizon, degrees, the topmost first.
-        azimuth_step: angle between two shots of a beam, degrees.
         max_range: metres.
         range_noise: standard deviation of the range, metres.
+        divergence: full angle of a beam, radians. At edges it meets two surfaces, and the point may lie between
+            them or on either; 0 for a beam that is a line.
         loses_pulses: whether glass, dark surfaces far away and chance swallow pulses.
     """
 
-    elevations: tuple[float, ...]
-    azimuth_step: float
     max_range: float
     range_noise: float
+    divergence: float = 0.0
     loses_pulses: bool = True
 
+    @abstractmethod
     def directions(self) -> NDArray[np.float32]:
-        """(beams, shots, 3) unit vectors, each beam counter-clockwise from the x axis round to it."""
-        shots = round(360 / self.azimuth_step)
-        azimuth = (np.arange(shots) + 0.5) * (2 * np.pi / shots)
-        elevation = np.radians(self.elevations)[:, None]
-        level = np.cos(elevation)
-        up = np.broadcast_to(np.sin(elevation), (len(elevation), shots))
-        return np.stack([level * np.cos(azimuth), level * np.sin(azimuth), up], axis=-1).astype(np.float32)
+        """(N, 3) unit vectors of one sweep; neighbours in the array are neighbours in space."""
+
+    @abstractmethod
+    def rings(self) -> NDArray[np.int64] | None:
+        """(N,) ring of each beam, 0 = topmost, or None where the sensor has none."""
+
+    @abstractmethod
+    def times(self) -> NDArray[np.float64]:
+        """(N,) seconds at which each pulse is sent; the picture is taken at 0."""
 
     def scan(
-        self, scene: Scene, position: NDArray[np.float64], rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """One turn at a position on the street.
+        self, scene: Scene, pose: Pose, rng: np.random.Generator, motion: Motion | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
+        """One sweep.
+
+        Args:
+            scene: the world.
+            pose: where the sensor is at time 0.
+            rng: for everything random.
+            motion: how it moves during the sweep, if it does. Its points are then those of a raw scan: each is
+                relative to where the sensor was when it measured it, not corrected to time 0.
 
         Returns:
-            (N, 3) points in the sensor's frame, one ring after the other, and (N,) their rings, 0 = topmost.
+            (N, 3) points in the sensor's frame and (N,) their rings, or None.
         """
-        directions = self.directions()
-        beams, shots, _ = directions.shape
-        rays = rays_from(position, directions.reshape(-1, 3))
+        local = self.directions()
+        rays = self._rays(local, pose, motion)
         hits = scene.cast(rays)
-        returned = hits.distance < self.max_range
+        distance = hits.distance
+        if self.divergence:
+            distance = self._melt(scene, rays, distance, rng)
+        returned = distance < self.max_range
         if self.loses_pulses:
             cosine = np.abs(np.einsum("ij,ij->i", hits.normal, rays[:, 3:]))
             material = scene.material[hits.triangle]
-            reflectance = scene.color[hits.triangle].mean(axis=1) * _INFRARED_GAIN[material]
+            reflectance = scene.color[hits.triangle].mean(axis=1) * INFRARED_GAIN[material]
             # The square root stands for the roughness of real surfaces, which echo at grazing angles as well.
-            echo = reflectance * np.sqrt(cosine) / np.maximum(hits.distance, 1.0) ** 2
+            echo = reflectance * np.sqrt(cosine) / np.maximum(distance, 1.0) ** 2
             chance = (1 - _LOST) / (1 + (_FAINTEST / np.maximum(echo, 1e-12)) ** 3)
             chance[is_one_of(material, GLASS)] *= _GLASS_RETURNS
             returned &= rng.random(len(rays), np.float32) < chance
         noise = self.range_noise * rng.standard_normal(np.count_nonzero(returned), np.float32)
-        distance = hits.distance[returned] + noise
-        points = (distance[:, None] * rays[returned, 3:]).astype(np.float32)
-        return points, np.repeat(np.arange(beams), shots)[returned]
+        points = ((distance[returned] + noise)[:, None] * local[returned]).astype(np.float32)
+        rings = self.rings()
+        return points, None if rings is None else rings[returned]
+
+    def _rays(self, local: NDArray[np.float32], pose: Pose, motion: Motion | None) -> NDArray[np.float32]:
+        if motion is None:
+            return rays_from(pose.position, local @ pose.axes.astype(np.float32))
+        times = self.times()
+        angle = motion.turn * times
+        c, s = np.cos(angle), np.sin(angle)
+        ahead = local @ pose.axes
+        turned = np.stack([c * ahead[:, 0] - s * ahead[:, 1], s * ahead[:, 0] + c * ahead[:, 1], ahead[:, 2]], -1)
+        return rays_from(pose.position + times[:, None] * motion.velocity, turned.astype(np.float32))
+
+    def _melt(
+        self, scene: Scene, rays: NDArray[np.float32], distance: NDArray[np.float32], rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Ranges of beams that are cones: where a neighbour is elsewhere, a second ray finds the other surface."""
+        with np.errstate(invalid="ignore"):
+            jump = np.abs(np.diff(distance)) > 0.1 + 0.01 * distance[1:]
+        edge = np.zeros(len(distance), bool)
+        edge[1:] |= jump
+        edge[:-1] |= jump
+        rows = np.flatnonzero(edge)
+        bent = rays[rows]
+        bent[:, 3:] += 0.25 * self.divergence * rng.standard_normal((len(rows), 3), np.float32)
+        first, second = distance[rows], scene.cast(bent).distance
+        with np.errstate(invalid="ignore"):
+            apart = second - first
+        share = rng.random(len(rows), np.float32)
+        # Echoes apart enough are told apart, and one of the two is reported.
+        share = np.where(np.abs(apart) < _PULSE, share, share > 0.5)
+        melted = distance.copy()
+        both = np.isfinite(apart)
+        melted[rows[both]] = first[both] + share[both] * apart[both]
+        return melted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lidar(Scanner):
+    """A stack of beams that turns about its upright axis.
+
+    Attributes:
+        elevations: angle of every beam above the horizon, degrees, the topmost first.
+        azimuth_step: angle between two shots of a beam, degrees.
+    """
+
+    elevations: tuple[float, ...]
+    azimuth_step: float
+
+    def directions(self) -> NDArray[np.float32]:
+        """(beams * shots, 3) unit vectors, each beam counter-clockwise from the x axis round to it."""
+        azimuth = self._azimuth()
+        elevation = np.radians(self.elevations)[:, None]
+        level = np.cos(elevation)
+        up = np.broadcast_to(np.sin(elevation), (len(elevation), len(azimuth)))
+        both = np.stack([level * np.cos(azimuth), level * np.sin(azimuth), up], axis=-1)
+        return both.reshape(-1, 3).astype(np.float32)
+
+    def rings(self) -> NDArray[np.int64]:
+        """(beams * shots,) ring of each beam, 0 = topmost."""
+        return np.repeat(np.arange(len(self.elevations)), len(self._azimuth()))
+
+    def times(self) -> NDArray[np.float64]:
+        """(beams * shots,) seconds: it turns clockwise and looks along x at 0, when the picture is taken."""
+        turned = (self._azimuth() + np.pi) % (2 * np.pi) - np.pi
+        return np.tile(-turned / (2 * np.pi) * _SWEEP, len(self.elevations))
+
+    def thinned(self, lines: int) -> Lidar:
+        """The same sensor with only so many of its beams, as evenly spread as they can be.
+
+        Raises:
+            ValueError: it has fewer beams than that, or ``lines`` < 1.
+        """
+        count = len(self.elevations)
+        if not 1 <= lines <= count:
+            raise ValueError(f"{lines} of the {count} beams of a LiDAR were asked for, expected 1 to {count}")
+        kept = ((np.arange(lines) + 0.5) * count / lines).astype(int)
+        return replace(self, elevations=tuple(self.elevations[k] for k in kept))
+
+    def _azimuth(self) -> NDArray[np.float64]:
+        shots = round(360 / self.azimuth_step)
+        return (np.arange(shots, dtype=np.float64) + 0.5) * (2 * np.pi / shots)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rosette(Scanner):
+    """A solid-state sensor whose one spot, steered by two turning prisms, draws a rosette.
+
+    Attributes:
+        field_of_view: diameter of the rosette, degrees.
+        points: shots of one sweep.
+        turns: of the first and the second prism in one sweep; they turn against each other.
+    """
+
+    field_of_view: float
+    points: int
+    turns: tuple[float, float]
+
+    def directions(self) -> NDArray[np.float32]:
+        """(points, 3) unit vectors along the rosette."""
+        share = np.arange(self.points) / self.points * 2 * np.pi
+        first, second = (turns * share for turns in self.turns)
+        reach = np.radians(self.field_of_view) / 4
+        left = reach * (np.cos(first) + np.cos(second))
+        up = reach * (np.sin(first) - np.sin(second))
+        ahead = np.stack([np.ones_like(left), np.tan(left), np.tan(up)], axis=-1)
+        return (ahead / np.linalg.norm(ahead, axis=1, keepdims=True)).astype(np.float32)
+
+    def rings(self) -> None:
+        """It has none."""
+
+    def times(self) -> NDArray[np.float64]:
+        """(points,) seconds; the picture is taken in the middle of the sweep."""
+        return np.linspace(-0.5 * _SWEEP, 0.5 * _SWEEP, self.points, endpoint=False)
 
 
 # Two blocks of 32 lasers, 1/3 degree apart above and 1/2 degree apart below, at 10 turns per second. Source:
-# Velodyne HDL-64E user's manual; range noise and reach as on its data sheet.
+# Velodyne HDL-64E user's manual; range noise and reach as on its data sheet. Its beams are lines here, so that
+# every point lies on a surface; REAL_HDL_64E has those of the data sheet.
 HDL_64E: Final = Lidar(
     elevations=(*(2.0 - k / 3 for k in range(32)), *(-8.83 - k / 2 for k in range(32))),
     azimuth_step=0.1728,
     max_range=120.0,
     range_noise=0.02,
 )
+REAL_HDL_64E: Final = replace(HDL_64E, divergence=0.002)
+
+# Velodyne VLP-16 and VLP-32C user's manuals.
+VLP_16: Final = Lidar(
+    elevations=tuple(15.0 - 2 * k for k in range(16)),
+    azimuth_step=0.2,
+    max_range=100.0,
+    range_noise=0.02,
+    divergence=0.003,
+)
+VLP_32C: Final = Lidar(
+    elevations=(
+        15.0, 10.333, 7.0, 4.667, 3.333, 2.333, 1.667, 1.333, 1.0, 0.667, 0.333, 0.0, -0.333, -0.667, -1.0, -1.333,
+        -1.667, -2.0, -2.333, -2.667, -3.0, -3.333, -3.667, -4.0, -4.667, -5.333, -6.148, -7.254, -8.843, -11.31,
+        -15.639, -25.0,
+    ),
+    azimuth_step=0.2,
+    max_range=200.0,
+    range_noise=0.02,
+    divergence=0.003,
+)  # fmt: skip
+
+# Ouster OS1 data sheet: 45 degrees evenly divided, 1024 columns.
+OS1_64: Final = Lidar(
+    elevations=tuple(22.5 - 45 * k / 63 for k in range(64)),
+    azimuth_step=360 / 1024,
+    max_range=120.0,
+    range_noise=0.02,
+    divergence=0.0031,
+)
+OS1_128: Final = replace(OS1_64, elevations=tuple(22.5 - 45 * k / 127 for k in range(128)))
+
+# Ibeo LUX: four layers 0.8 degrees apart.
+LUX_4: Final = Lidar(
+    elevations=(1.2, 0.4, -0.4, -1.2), azimuth_step=0.25, max_range=120.0, range_noise=0.05, divergence=0.004
+)
+
+# Livox Mid-40 user manual: a circle of 38.4 degrees, 100,000 points per second.
+MID_40: Final = Rosette(
+    field_of_view=38.4, points=10_000, turns=(73.7, 46.3), max_range=120.0, range_noise=0.02, divergence=0.003
+)
+
+LIDARS: Final[dict[str, Scanner]] = {
+    "LUX-4": LUX_4,
+    "VLP-16": VLP_16,
+    "VLP-32C": VLP_32C,
+    "HDL-64E": REAL_HDL_64E,
+    "OS1-64": OS1_64,
+    "OS1-128": OS1_128,
+    "Mid-40": MID_40,
+}

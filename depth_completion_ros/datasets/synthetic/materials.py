@@ -25,11 +25,24 @@ class Material(IntEnum):
     WINDOW = 11  # of a building: a frame and a mullion around glass
     CAR_GLASS = 12
     LAMP = 13  # shines by itself
+    WOOD = 14
+    TILES = 15
+    FABRIC = 16
+    PAPER = 17  # wallpaper, posters, book spines: patterns
+    METAL = 18  # polished
+    MIRROR = 19
+    SCREEN = 20  # switched off: black and shiny
+    GRAVEL = 21
 
 
 # Mirror-like surfaces: they show what they reflect, and a LiDAR pulse that meets them rarely comes back.
 GLASS: Final = (Material.WINDOW, Material.CAR_GLASS)
-GLOSSY: Final = (*GLASS, Material.CAR_PAINT)
+GLOSSY: Final = (*GLASS, Material.CAR_PAINT, Material.METAL, Material.MIRROR, Material.SCREEN)
+MIRRORS: Final = (*GLASS, Material.METAL, Material.MIRROR, Material.SCREEN)  # for the light of ToF cameras
+
+# Reflectance at a laser's near-infrared over that in the image; plants are bright there.
+INFRARED_GAIN: Final = np.ones(len(Material), np.float32)
+INFRARED_GAIN[[Material.FOLIAGE, Material.GRASS]] = 5.0, 4.0
 
 
 def is_one_of(material: np.ndarray, kinds: tuple[Material, ...]) -> np.ndarray:

@@ -54,7 +54,7 @@ class Scene:
             and (T, 3, 5) float32 normal and texture coordinates of each corner.
     """
 
-    def __init__(self, still: Mesh, moving_capacity: int) -> None:
+    def __init__(self, still: Mesh, moving_capacity: int = 0) -> None:
         self._still = _caster(still)
         self._moving = None
         self._still_count = len(still)

@@ -152,6 +152,39 @@ def _window(u: Array, v: Array, pixel: Array, color: Array) -> Array:
     return np.where(frame[:, None], np.array([0.58, 0.57, 0.54], np.float32), _scaled(color, folds))
 
 
+def _wood(u: Array, v: Array, pixel: Array, color: Array) -> Array:
+    """Boards of 12 cm with a grain along u."""
+    board = np.floor(v / 0.12)
+    along = u + 0.7 * board
+    joint = np.maximum(_lines(v, 0.12, 0.004, pixel), _lines(along, 1.4, 0.004, pixel))
+    grain = 0.16 * _smooth(0.06 * along, v, 0.006) * _visible(pixel, 0.006) + 0.12 * _smooth(0.15 * along, v, 0.04)
+    tone = 0.14 * _cells(along / 1.4, board) * _visible(pixel, 0.12)
+    return _scaled(color, (1 + grain + tone) * (1 - 0.6 * joint))
+
+
+def _floor_tiles(u: Array, v: Array, pixel: Array, color: Array) -> Array:
+    grout = np.maximum(_lines(u, 0.3, 0.006, pixel), _lines(v, 0.3, 0.006, pixel))
+    tone = 0.05 * _cells(u / 0.3, v / 0.3) * _visible(pixel, 0.3) + 0.07 * _smooth(u, v, 0.11)
+    return _scaled(color, (1 + tone) * (1 - 0.4 * grout))
+
+
+def _fabric(u: Array, v: Array, pixel: Array, color: Array) -> Array:
+    weave = 0.22 * _grain(u, v, 0.004) * _visible(pixel, 0.004) + 0.1 * _grain(u, v, 0.02) * _visible(pixel, 0.02)
+    return _scaled(color, 1 + weave + 0.1 * _smooth(u, v, 0.25))
+
+
+def _paper(u: Array, v: Array, pixel: Array, color: Array) -> Array:
+    """Blots and stripes in other hues, as on posters, covers and wallpaper."""
+    bold = 0.5 * _smooth(u, v, 0.09) + 0.35 * _cells(u / 0.05, np.zeros_like(v)) * _visible(pixel, 0.05)
+    hue = np.stack([_smooth(u + 3 * k, v, 0.16) for k in range(3)], axis=-1)
+    return np.clip(_scaled(color, 1 + bold) * (1 + 0.5 * hue), 0, 1)
+
+
+def _gravel(u: Array, v: Array, pixel: Array, color: Array) -> Array:
+    stones = 0.6 * _grain(u, v, 0.04) * _visible(pixel, 0.04) + 0.3 * _grain(u, v, 0.11) * _visible(pixel, 0.11)
+    return _scaled(color, 1 + stones + 0.15 * _smooth(u, v, 1.3))
+
+
 _TEXTURES: Final[dict[Material, Callable[[Array, Array, Array, Array], Array]]] = {
     Material.ASPHALT: _asphalt,
     Material.ROAD_PAINT: _road_paint,
@@ -163,4 +196,9 @@ _TEXTURES: Final[dict[Material, Callable[[Array, Array, Array, Array], Array]]] 
     Material.FOLIAGE: _foliage,
     Material.BARK: _bark,
     Material.WINDOW: _window,
+    Material.WOOD: _wood,
+    Material.TILES: _floor_tiles,
+    Material.FABRIC: _fabric,
+    Material.PAPER: _paper,
+    Material.GRAVEL: _gravel,
 }

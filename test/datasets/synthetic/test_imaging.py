@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from depth_completion_ros.datasets.synthetic.imaging import StreetCamera
+from depth_completion_ros.datasets.synthetic.imaging import SceneCamera
 from depth_completion_ros.datasets.synthetic.mesh import box, merge, quads
+from depth_completion_ros.datasets.synthetic.pose import Pose
 from depth_completion_ros.datasets.synthetic.scene import Scene, open3d
 from depth_completion_ros.datasets.synthetic.shading import Sun
 from depth_completion_ros.geometry.camera import Camera
@@ -19,7 +20,7 @@ PINHOLE = Camera(160, 60, 90.0, 95.0, 79.0, 20.0)
 
 
 def take(camera, mesh=FLOOR, sun=Sun(0.0, 1.2)):  # noqa: B008 - it is frozen
-    return StreetCamera(camera).take(Scene(mesh, 0), sun, EYE, np.random.default_rng(0))
+    return SceneCamera(camera).take(Scene(mesh, 0), sun, Pose.of_camera(EYE), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
@@ -73,8 +74,8 @@ def test_shadow_falls_away_from_the_sun():
         (np.pi / 2, 79 + beside, 79 - beside),
     ):
         sun = Sun(azimuth, np.pi / 4)
-        image, _ = StreetCamera(PINHOLE).take(
-            scene, sun, np.array([5.0, 1.0, 4.65]), np.random.default_rng(0)
+        image, _ = SceneCamera(PINHOLE).take(
+            scene, sun, Pose.of_camera(np.array([5.0, 1.0, 4.65])), np.random.default_rng(0)
         )
         assert image[45, shaded].max() < 0.8 * image[45, lit].min()
 

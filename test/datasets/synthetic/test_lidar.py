@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from depth_completion_ros.datasets.synthetic import HDL_64E
+from depth_completion_ros.datasets.synthetic.lidar import HDL_64E, LIDARS, MID_40, VLP_16, Motion
 from depth_completion_ros.datasets.synthetic.materials import Material
-from depth_completion_ros.datasets.synthetic.mesh import box, quads
+from depth_completion_ros.datasets.synthetic.mesh import box, merge, quads
+from depth_completion_ros.datasets.synthetic.pose import Pose
 from depth_completion_ros.datasets.synthetic.scene import Scene, open3d
 from depth_completion_ros.geometry.scan_lines import rings_from_file_order
 
@@ -15,7 +16,7 @@ except ImportError as error:
     pytest.skip(str(error), allow_module_level=True)
 
 IDEAL = replace(HDL_64E, range_noise=0.0, loses_pulses=False)
-ORIGIN = np.zeros(3)
+ORIGIN = Pose.of_lidar(np.zeros(3))
 
 
 def room(color=(0.5, 0.5, 0.5), material=Material.PLAIN, half=10.0):
@@ -57,7 +58,7 @@ def test_range_noise_has_the_stated_size_along_the_beam():
 
 def test_points_are_in_the_sensors_frame():
     floor = quads([[(-500, -500, 2), (500, -500, 2), (500, 500, 2), (-500, 500, 2)]], (0.5, 0.5, 0.5))
-    points, _ = IDEAL.scan(Scene(floor, 0), np.array([7.0, -3.0, 3.7]), np.random.default_rng(0))
+    points, _ = IDEAL.scan(Scene(floor), Pose.of_lidar(np.array([7.0, -3.0, 3.7])), np.random.default_rng(0))
     np.testing.assert_allclose(points[:, 2], -1.7, atol=1e-4)
     nearest = 1.7 / np.tan(np.radians(24.33))
     assert np.linalg.norm(points[:, :2], axis=1).min() == pytest.approx(nearest, rel=1e-4)
@@ -81,3 +82,77 @@ def test_share_of_pulses_that_come_back(color, material, half, low, high):
     points, _ = HDL_64E.scan(room(color, material, half), ORIGIN, np.random.default_rng(0))
     share = len(points) / (64 * round(360 / HDL_64E.azimuth_step))
     assert low <= share <= high
+
+
+@pytest.mark.parametrize("name", LIDARS)
+def test_every_sensor_agrees_with_itself(name):
+    sensor = LIDARS[name]
+    directions, rings, times = sensor.directions(), sensor.rings(), sensor.times()
+    np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1, rtol=1e-5)
+    assert len(times) == len(directions)
+    assert -0.0501 < times.min() < times.max() < 0.0501
+    points, measured = sensor.scan(room(), ORIGIN, np.random.default_rng(0))
+    assert len(points) > 0.9 * len(directions)
+    if rings is None:
+        assert measured is None
+    else:
+        elevations = np.degrees(np.arcsin(directions[:, 2]))
+        assert len(np.unique(rings)) == len(sensor.elevations)
+        np.testing.assert_allclose(elevations, np.array(sensor.elevations)[rings], atol=1e-3)
+        assert len(measured) == len(points)
+
+
+def test_rosette_fills_its_circle():
+    ahead = MID_40.directions()
+    angle = np.degrees(np.arccos(ahead[:, 0]))
+    assert 18.5 < angle.max() < 20
+    # Every cell of 2 by 2 degrees inside it has points.
+    left, up = np.degrees(np.arctan2(ahead[:, 1], ahead[:, 0])), np.degrees(np.arcsin(ahead[:, 2]))
+    counts, *_ = np.histogram2d(left, up, bins=8, range=[(-12, 12)] * 2)
+    assert counts.min() > 10
+
+
+def test_thinned_sensor_keeps_some_of_its_beams():
+    four = HDL_64E.thinned(4)
+    assert len(four.elevations) == 4
+    assert set(four.elevations) <= set(HDL_64E.elevations)
+    np.testing.assert_allclose(np.diff(np.searchsorted(-np.array(HDL_64E.elevations), -np.array(four.elevations))), 16)
+    with pytest.raises(ValueError, match="65 of the 64 beams"):
+        HDL_64E.thinned(65)
+
+
+def test_points_at_edges_lie_on_either_surface_or_between():
+    # A board 5 m ahead before a wall at 5.6 m.
+    world = merge([box((5, -1, -9), (5.1, 1, 9), (0.5,) * 3), box((5.6, -99, -99), (6, 99, 99), (0.5,) * 3)])
+    sharp = replace(VLP_16, range_noise=0.0, loses_pulses=False, divergence=0.0)
+    blunt = replace(sharp, divergence=0.01)
+    points = [sensor.scan(Scene(world), ORIGIN, np.random.default_rng(0))[0] for sensor in (sharp, blunt)]
+    ahead = [p[(np.abs(p[:, 1]) < 2) & (p[:, 0] > 0), 0] for p in points]
+    between = [((x > 5.1) & (x < 5.58)).sum() for x in ahead]
+    assert between[0] == 0
+    assert between[1] > 10
+    assert ahead[1].max() < 5.65  # a bent beam meets the wall a little farther out
+
+
+def test_a_moving_sensor_measures_from_where_it_is():
+    motion = Motion(np.array([10.0, 0, 0]))
+    points, _ = IDEAL.scan(room(), ORIGIN, np.random.default_rng(0), motion)
+    still, _ = IDEAL.scan(room(), ORIGIN, np.random.default_rng(0))
+    azimuth = np.degrees(np.arctan2(points[:, 1], points[:, 0]))
+    level = np.abs(points[:, 2]) < 2
+    # At 0 degrees the picture is taken; 90 degrees to the left are a quarter of a turn earlier.
+    ahead = level & (np.abs(azimuth) < 0.3)
+    np.testing.assert_allclose(points[ahead, 0], 10, atol=0.01)
+    behind = level & (np.abs(azimuth) > 178) & (azimuth < 0)  # half a turn later, when it is 0.5 m farther ahead
+    np.testing.assert_allclose(points[behind, 0], -10.5, atol=0.02)
+    assert np.abs(points - still).max() > 0.3
+
+
+def test_a_turning_sensor_sees_what_it_turned_to():
+    wall = box((10, -50, -50), (11, 50, 50), (0.5,) * 3)
+    points, _ = IDEAL.scan(Scene(wall), ORIGIN, np.random.default_rng(0), Motion(np.zeros(3), turn=0.5))
+    # A quarter of a turn early, it was turned to the right by 0.0125 rad, so what is 45 degrees left looks nearer.
+    azimuth = np.arctan2(points[:, 1], points[:, 0])
+    level = (np.abs(points[:, 2]) < 0.1) & (np.abs(azimuth - np.pi / 4) < 0.003)
+    heading = np.pi / 4 - 0.5 * 0.1 / 8
+    np.testing.assert_allclose(np.hypot(*points[level, :2].T), 10 / np.cos(heading), rtol=0.004)

@@ -4,9 +4,16 @@ import pytest
 from depth_completion_ros.datasets.synthetic import textures
 from depth_completion_ros.datasets.synthetic.materials import Material
 
-TEXTURED = [
-    m for m in Material if m not in (Material.PLAIN, Material.CAR_PAINT, Material.CAR_GLASS, Material.LAMP)
-]
+SMOOTH = (
+    Material.PLAIN,
+    Material.CAR_PAINT,
+    Material.CAR_GLASS,
+    Material.LAMP,
+    Material.METAL,
+    Material.MIRROR,
+    Material.SCREEN,
+)
+TEXTURED = [m for m in Material if m not in SMOOTH]
 
 
 def surface(material, pixel, count=20_000):

@@ -1,0 +1,126 @@
+"""Time-of-flight cameras: a full depth image with holes, noise and flying pixels, or a pattern of spots.
+
+They light the scene themselves, so what comes back fades with the square of the distance; too little of it is
+no measurement, and its noise grows as it fades.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from depth_completion_ros.datasets.synthetic.materials import INFRARED_GAIN, MIRRORS, Material, is_one_of
+from depth_completion_ros.datasets.synthetic.pose import Pose
+from depth_completion_ros.datasets.synthetic.scene import Scene, rays_from
+from depth_completion_ros.geometry.camera import Camera
+
+_FLYING: Final = 0.35  # share of the pixels at edges that mix near and far; the others are dropped
+
+
+@dataclass(frozen=True)
+class Tof:
+    """A full-field ToF camera.
+
+    Attributes:
+        faintest: reflectance over square metres of distance below which a pixel is a hole.
+        noise: standard deviation of the depth, metres, at a reflectance of 0.5 and 1 m.
+        max_range: metres.
+    """
+
+    faintest: float = 0.004
+    noise: float = 0.002
+    max_range: float = 10.0
+
+    def measure(
+        self, scene: Scene, camera: Camera, pose: Pose, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """The (h, w) depth image, metres, 0 = hole, of a ToF sensor with the lens ``camera``."""
+        rays = camera.rays()
+        ahead = np.concatenate([np.nan_to_num(rays), np.ones_like(rays[..., :1])], axis=2)
+        depth, echo = _echo(scene, pose, ahead.reshape(-1, 3), self.max_range)
+        depth, echo = depth.reshape(rays.shape[:2]), echo.reshape(rays.shape[:2])
+        # The corners get less of the sensor's own light.
+        echo *= 1 / (1 + 0.5 * np.square(np.nan_to_num(rays)).sum(axis=2)) ** 2
+        noise = self.noise * np.sqrt(0.5 / np.maximum(echo, 1e-6))
+        # Neighbouring pixels share some of their noise, as after the filters inside such cameras.
+        grain = rng.standard_normal(depth.shape, np.float32)
+        grain = 0.7 * grain + 1.2 * cv2.GaussianBlur(grain, (0, 0), 1.5)
+        measured = depth + noise * grain
+        hole = (depth == 0) | (echo < self.faintest * rng.uniform(0.7, 1.4, depth.shape)) | ~np.isfinite(rays).all(2)
+        near, far = cv2.erode(depth, np.ones((3, 3))), cv2.dilate(depth, np.ones((3, 3)))
+        edge = far > 1.06 * near
+        share = rng.random(depth.shape, np.float32)
+        flying = edge & (share < _FLYING) & (near > 0)
+        measured[flying] = (near + (share / _FLYING) * (far - near))[flying]
+        hole |= edge & ~flying
+        return np.where(hole | (measured < 0.1), 0, measured).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class TofSpots:
+    """A ToF sensor that projects a grid of spots, as the phones of the MIPI 2022 challenge have.
+
+    Every other row is shifted by half a step, the lens of the projector bends the grid like a pincushion, and the
+    spots cover a part of the picture. The figures are those of EMDC's simulation, for 192 rows.
+
+    Attributes:
+        steps: the least and the greatest distance of two spots, as a share of the picture's height.
+        max_range: metres.
+    """
+
+    steps: tuple[float, float] = (5 / 192, 7 / 192)
+    max_range: float = 10.0
+
+    def measure(self, scene: Scene, camera: Camera, pose: Pose, rng: np.random.Generator) -> NDArray[np.float32]:
+        """(N, 3) points in the axes of a sensor that looks as wide as ``camera`` does."""
+        pixels = self._grid(camera, rng)
+        ahead = np.concatenate(
+            [(pixels - (camera.cx, camera.cy)) / (camera.fx, camera.fy), np.ones((len(pixels), 1))], axis=1
+        ).astype(np.float32)
+        depth, echo = _echo(scene, pose, ahead, self.max_range)
+        depth = depth + 0.01 * depth * np.clip(rng.normal(1, 1 / 3), 0.01, 3) * rng.standard_normal(
+            len(depth), np.float32
+        )
+        kept = (echo > 1e-3) & (depth > 0.05)
+        return (ahead * depth[:, None])[kept].astype(np.float32)
+
+    def _grid(self, camera: Camera, rng: np.random.Generator) -> NDArray[np.float64]:
+        """(N, 2) pixels of the spots."""
+        step = rng.uniform(*self.steps) * camera.height
+        rows, columns = np.mgrid[: camera.height : step, : camera.width : step]
+        columns[1::2] += step / 2
+        grid = np.stack([columns.ravel(), rows.ravel()], axis=1)
+        unit = camera.height / 192
+        middle = np.array([camera.width, camera.height]) / 2 + rng.uniform(-25, 25, 2) * unit
+        out = (grid - middle) / unit
+        radius = np.linalg.norm(out, axis=1, keepdims=True)
+        bend = rng.uniform(1e-5, 5e-5)
+        bent = middle + out * unit / (1 + bend * radius**2)
+        bent += rng.normal(0, rng.uniform(0, 0.3) * unit, grid.shape)
+        size = np.array([camera.width, camera.height])
+        low = rng.uniform(0.0, 0.15, 2) * size
+        high = rng.uniform(0.85, 1.0, 2) * size
+        return bent[((bent >= low) & (bent < high)).all(axis=1)]
+
+
+def _echo(
+    scene: Scene, pose: Pose, ahead: NDArray[np.float32], max_range: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """True depth, 0 for none, and the strength of the echo along (N, 3) directions with z = 1."""
+    rays = rays_from(pose.position, ahead @ pose.axes.astype(np.float32))
+    hits = scene.cast(rays)
+    length = np.linalg.norm(rays[:, 3:], axis=1)
+    depth = np.where(np.isfinite(hits.distance), hits.distance, 0)
+    distance = depth * length
+    cosine = np.abs(np.einsum("ij,ij->i", hits.normal, rays[:, 3:])) / length
+    material = scene.material[hits.triangle]
+    reflectance = scene.color[hits.triangle].mean(axis=1) * INFRARED_GAIN[material]
+    # A mirror sends the light elsewhere, unless it is met head-on, when it blinds the sensor.
+    reflectance = np.where(is_one_of(material, MIRRORS) | (material == Material.LAMP), 0.002, reflectance)
+    echo = reflectance * cosine / np.maximum(distance, 0.1) ** 2
+    depth[distance > max_range] = 0
+    return depth.astype(np.float32), echo.astype(np.float32)
