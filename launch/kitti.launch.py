@@ -34,6 +34,8 @@ RELIABLE = {
 ARGUMENTS = {
     "dataset": ("synthetic", "KITTI raw or depth completion folder, bag (mcap, sqlite3, ROS 1), or 'synthetic'"),
     "model": ("classical", "completion model, see `depth-completion models`"),
+    "preset": ("", "size of the model, such as lite; empty: its default"),
+    "checkpoint": ("", "folder of the model's weights"),
     "device": ("auto", "auto, cpu, cuda or cuda:N"),
     "lines": ("0", "LiDAR lines to complete from, the others become ground truth; 0: all lines"),
     "rate": ("0.0", "speed as a factor of real time; 0: lockstep, every frame is completed"),
@@ -85,6 +87,8 @@ def launch_nodes(context: LaunchContext) -> list:
             RELIABLE,
             {
                 "model": text(value["model"]),
+                "preset": text(value["preset"]),
+                "checkpoint": text(value["checkpoint"]),
                 "device": text(value["device"]),
                 "sensor": "points" if frame.points is not None else "depth",
                 "use_image": frame.image is not None,
@@ -92,7 +96,7 @@ def launch_nodes(context: LaunchContext) -> list:
             },
         ],
     )
-    run = {name: value[name] for name in ("dataset", "model", "device", "lines", "rate")}
+    run = {name: value[name] for name in ("dataset", "model", "preset", "checkpoint", "device", "lines", "rate")}
     evaluation = Node(
         package=PACKAGE,
         executable="evaluation_node",
