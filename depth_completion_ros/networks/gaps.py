@@ -1,0 +1,36 @@
+"""What an image of scattered measurements says of the pixels between them, with nothing learned."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def fill_gaps(values: Tensor, known: Tensor, fade: float = 1.0) -> Tensor:
+    """Fills unknown pixels from the smallest of the blocks of 2x2, 4x4, ... around them that hold a known one.
+
+    A block answers its mean; between blocks of a size the means are interpolated. Known pixels keep their value.
+
+    Args:
+        values: (N, 1, H, W); what stands at unknown pixels does not matter.
+        known: (N, 1, H, W) bool; an image without any known pixel is filled with 0.
+        fade: factor on what is taken from blocks twice as large.
+    """
+    total, share = torch.where(known, values, 0), known.to(values.dtype)
+    levels = [(total, share)]
+    while max(share.shape[-2:]) > 1:
+        total, share = functional.avg_pool2d(torch.cat([total, share], 1), 2, ceil_mode=True).chunk(2, 1)
+        levels.append((total, share))
+    filled = torch.zeros_like(share)
+    for total, share in reversed(levels):
+        if filled.shape != share.shape:
+            filled = functional.interpolate(filled, share.shape[-2:], mode="bilinear", align_corners=False)
+        filled = torch.where(share > 0, total / share, fade * filled)
+    return filled
+
+
+def mean_measurement(sparse_depth: Tensor) -> Tensor:
+    """The mean of the measured (positive) pixels of each image (N, 1, H, W), as (N, 1, 1, 1); 0 where there is none."""
+    count = (sparse_depth > 0).sum((1, 2, 3), keepdim=True)
+    return sparse_depth.sum((1, 2, 3), keepdim=True) / count.clamp(min=1)

@@ -1,0 +1,227 @@
+"""Auxiliary image reconstruction: the paper's equations on cases small enough to work out by hand, and its promises."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from depth_completion_ros.networks.auxiliary import Doubling, FeatureExtractors, MultiScaleEncoder, _agreement
+from depth_completion_ros.networks.gaps import fill_gaps
+from depth_completion_ros.networks.registry import create, model_info
+
+PRESETS = ("lite", "paper")
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers_in_every_run():
+    torch.manual_seed(0)
+
+
+def close(actual, expected, tolerance=1e-6):
+    torch.testing.assert_close(torch.as_tensor(actual), torch.as_tensor(expected), rtol=0, atol=tolerance)
+
+
+def scan(batch, height, width, lines=4):
+    """As many rows of measurements, 2 to 20 m away."""
+    sparse_depth = torch.zeros(batch, 1, height, width)
+    rows = torch.linspace(0, height - 1, lines).round().long()
+    sparse_depth[:, :, rows] = 2 + 18 * torch.rand(batch, 1, lines, width)
+    return sparse_depth
+
+
+def trained(preset="lite"):
+    """With batch norms that know their inputs, and an answer that depends on them, as after training."""
+    network = create("auxiliary", preset=preset)
+    nn.init.normal_(network.depth_decoder.head.weight, std=0.02)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():
+        network.train()(None, scan(2, 48, 64))
+    return network.eval()
+
+
+class Times(nn.Module):
+    """A Phi that multiplies."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, features, skip=None):
+        return self.factor * features
+
+
+def extractors(depth, image, shared):
+    module = FeatureExtractors(1, (1,) * len(depth), [0] * len(depth))
+    for layers, factors in ((module.depth, depth), (module.image, image), (module.shared, shared)):
+        assert len(layers) == len(factors)
+        for index, factor in enumerate(factors):
+            layers[index] = Times(factor)
+    return module
+
+
+def test_sharing_of_three_layers():
+    module = extractors(depth=[2.0, 3.0, 5.0], image=[7.0, 1.0, 2.0], shared=[10.0, 0.5])
+    depth, image = module(torch.ones(1, 1, 1, 1), [None] * 3)
+    # First layer: 2 and 7, shared 9 (Eq. 8). Second: 6 and 7, shared 7 + 6 + 10 * 9 (Eq. 9). Last: only the
+    # convolutions, 30 and 14, shared 0.5 * 103 (Eq. 10).
+    assert depth.flatten().tolist() == [30.0, 51.5]
+    assert image.flatten().tolist() == [14.0, 51.5]
+
+
+def test_sharing_of_four_layers():
+    module = extractors(depth=[1.0, 2.0, 3.0, 4.0], image=[2.0, 2.0, 2.0, 2.0], shared=[1.0, 2.0, 3.0])
+    depth, image = module(torch.ones(1, 1, 1, 1), [None] * 4)
+    # (1, 2, shared 3), (2, 4, shared 6 + 3), (6, 8, shared 14 + 2 * 9), (24, 16, shared 3 * 32).
+    assert depth.flatten().tolist() == [24.0, 96.0]
+    assert image.flatten().tolist() == [16.0, 96.0]
+
+
+def test_extractors_lead_from_a_sixteenth_to_half_the_size():
+    module = FeatureExtractors(6, (5, 4, 3), [0, 0, 0])
+    depth, image = module(torch.randn(1, 6, 2, 3), [None] * 3)
+    assert depth.shape == image.shape == (1, 2 * 3, 16, 24)
+    close(depth[:, 3:], image[:, 3:])
+
+
+def test_phi_adds_what_the_encoder_saw_at_its_size():
+    phi = Doubling(2, 3, skip=4).eval()
+    features, skip = torch.randn(1, 2, 4, 5), torch.randn(1, 4, 8, 10)
+    close(phi(features, skip), phi.refine(phi.upsample(features) + phi.skip(skip)))
+
+
+def test_encoder_joins_branches_of_four_kernel_sizes():
+    encoder = MultiScaleEncoder(1, (2, 3, 4, 5)).eval()
+    inputs = torch.rand(1, 1, 32, 48)
+    last, skips = encoder(inputs)
+    assert last.shape == (1, 4 * 5, 2, 3)
+    assert [skip.shape for skip in skips] == [(1, 16, 4, 6), (1, 12, 8, 12), (1, 8, 16, 24)]
+    for index, (branch, kernel) in enumerate(zip(encoder.branches, (3, 5, 7, 9), strict=True)):
+        assert [layer[0].kernel_size for layer in branch] == [(kernel, kernel)] * 4
+        features = inputs
+        for layer in branch:
+            features = layer(features)
+        close(last[:, 5 * index : 5 * (index + 1)], features)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_image_features_shape_the_depth_and_the_image_decoder_does_not(preset):
+    network, sparse_depth = trained(preset), scan(1, 32, 48)
+    with torch.inference_mode():
+        before = network(None, sparse_depth)
+        assert before.gray is None
+        del network.image_decoder
+        close(network(None, sparse_depth).depth, before.depth, 0)
+        network.extractors.image[0].refine[0].weight.neg_()
+        after = network(None, sparse_depth)
+    assert (after.depth - before.depth).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_image_teaches_what_both_share(preset):
+    network = create("auxiliary", preset=preset).train()
+    gray = network(None, scan(2, 37, 50)).gray
+    assert gray.shape == (2, 1, 37, 50)
+    (gray - 255 * torch.rand_like(gray)).square().mean().backward()
+    for name, weight in network.named_parameters():
+        # All but what leads to depth alone: its decoder, and its extractor's last layer.
+        learned = not name.startswith(("depth_decoder", "extractors.depth.2"))
+        assert (weight.grad is not None and bool(weight.grad.any())) == learned, name
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_weight_learns(preset):
+    network = trained(preset).train()
+    output = network(None, scan(2, 37, 50))
+    (output.depth.square().mean() + output.gray.square().mean()).backward()
+    still = [name for name, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
+    assert still == []
+
+
+def test_an_image_is_neither_needed_nor_looked_at():
+    network, sparse_depth = trained(), scan(1, 32, 48)
+    assert not model_info("auxiliary").uses_image and not network.uses_image
+    with torch.inference_mode():
+        without, given = network(None, sparse_depth), network(torch.randn(1, 3, 32, 48), sparse_depth)
+    close(without.depth, given.depth, 0)
+
+
+@pytest.mark.parametrize("size", [(64, 96), (75, 101), (101, 75), (33, 1), (1, 1)])
+def test_any_size_and_batch(size):
+    network, sparse_depth = trained(), scan(2, *size)
+    with torch.inference_mode():
+        both, one = network(None, sparse_depth), network(None, sparse_depth[1:])
+    assert both.depth.shape == both.confidence.shape == (2, 1, *size)
+    assert (both.depth > 0).all()
+    torch.testing.assert_close(both.depth[1:], one.depth, rtol=1e-4, atol=1e-4)
+    close(both.confidence[1:], one.confidence, 1e-4)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_padding_moves_no_pixel(preset):
+    network, sparse_depth = trained(preset), scan(1, 18, 29)
+    with torch.inference_mode():
+        output, padded = network(None, sparse_depth), network(None, functional.pad(sparse_depth, (0, 3, 0, 14)))
+    close(output.depth, padded.depth[..., :18, :29], 1e-5)
+    close(output.confidence, padded.confidence[..., :18, :29])
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_depth_scales_with_the_measurements(preset):
+    network, sparse_depth = trained(preset), scan(1, 32, 48)
+    with torch.inference_mode():
+        near, far = network(None, sparse_depth), network(None, 8 * sparse_depth)
+    torch.testing.assert_close(far.depth, 8 * near.depth, rtol=1e-4, atol=1e-4)
+    close(far.confidence, near.confidence, 1e-4)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_without_measurements_depth_is_0_and_so_is_confidence(preset):
+    network, sparse_depth = trained(preset), scan(2, 32, 48)
+    sparse_depth[0] = 0
+    with torch.inference_mode():
+        output, alone = network(None, sparse_depth), network(None, sparse_depth[1:])
+    assert not output.depth[0].any() and not output.confidence[0].any()
+    torch.testing.assert_close(output.depth[1:], alone.depth, rtol=1e-4, atol=1e-4)
+
+
+def test_before_training_the_lite_preset_answers_the_filled_measurements():
+    sparse_depth = scan(1, 32, 48)
+    with torch.inference_mode():
+        depth = create("auxiliary", preset="lite")(None, sparse_depth).depth
+    torch.testing.assert_close(1 / depth, fill_gaps(1 / sparse_depth, sparse_depth > 0), rtol=1e-4, atol=1e-5)
+
+
+def test_confidence_is_agreement_that_fades():
+    depth, sparse_depth = torch.full((1, 1, 8, 8), 4.0), torch.zeros(1, 1, 8, 8)
+    sparse_depth[0, 0, 1, 2] = 5.0
+    sparse_depth[0, 0, 3, 3] = 2.0
+    confidence = _agreement(depth, sparse_depth)
+    # Of the four cells, the first holds both measurements: 4/5 and 2/4. To the others it is a block twice as large.
+    close(confidence[0, 0, 0, 0], 0.65)
+    close(confidence[0, 0, 7, 7], 0.8 * 0.65)
+    close(_agreement(depth, torch.full_like(depth, 4.0)), torch.ones_like(depth))
+
+
+@pytest.mark.parametrize("cast", ["autocast", "weights"])
+def test_half_precision_answers_metres_in_float32(cast):
+    network, sparse_depth = trained(), scan(1, 32, 48)
+    with torch.inference_mode():
+        expected = network(None, sparse_depth).depth
+        if cast == "weights":
+            network = network.bfloat16()
+        with torch.autocast("cpu", torch.bfloat16, enabled=cast == "autocast"):
+            output = network(None, sparse_depth)
+    assert output.depth.dtype == output.confidence.dtype == torch.float32
+    assert (output.depth - expected).abs().mean() < 0.02 * expected.abs().mean()
+
+
+def test_lite_preset_is_within_its_budget():
+    network = create("auxiliary", preset="lite")
+    height, width = 88, 304  # a sixteenth of the pixels of 352x1216
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        network(None, scan(1, height, width))
+    assert sum(weight.numel() for weight in network.parameters()) <= 3e6
+    assert 16 * counter.get_total_flops() / 2 <= 12e9
