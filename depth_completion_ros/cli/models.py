@@ -20,7 +20,13 @@ def run(options: argparse.Namespace) -> int:
     from depth_completion_ros.networks.registry import models
 
     rows = [
-        {"name": model.name, "summary": model.summary, "presets": list(model.presets), "source": model.source}
+        {
+            "name": model.name,
+            "summary": model.summary,
+            "uses_image": model.uses_image,
+            "presets": list(model.presets),
+            "source": model.source,
+        }
         for model in models()
     ]
     print(json.dumps(rows, indent=2) if options.json else "\n\n".join(map(_describe, rows)))
@@ -29,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _describe(row: dict[str, Any]) -> str:
     """One model for people: its name, and below it a line for each thing that is known about it."""
-    facts = {"": row["summary"], "presets: ": ", ".join(row["presets"]), "source: ": row["source"]}
+    image = "needs an image" if row["uses_image"] else "needs no image"
+    facts = {"": f"{row['summary']}; {image}", "presets: ": ", ".join(row["presets"]), "source: ": row["source"]}
     lines = [
         textwrap.fill(label + text, 100, initial_indent="  ", subsequent_indent="    ")
         for label, text in facts.items()

@@ -56,6 +56,7 @@ _ERROR_OF_HALF = 0.17
     "classical",
     summary="no weights, no image: local planes through the measurements, at any sparsity, on the CPU",
     source="moving least squares (Shepard 1968; Lancaster and Salkauskas 1981) on an image pyramid",
+    uses_image=False,
 )
 class Classical(CompletionNetwork):
     """Fills depth images with the measurements alone; see the module for how.

@@ -16,7 +16,14 @@ import torch
 from torch import Tensor, nn
 
 # Model name -> file of this package that registers it.
-_FILES = {"classical": "classical", "emdc": "emdc", "mspn": "mspn", "nlspn": "nlspn"}
+_FILES = {
+    "auxiliary": "auxiliary",
+    "classical": "classical",
+    "emdc": "emdc",
+    "magaconv": "magaconv",
+    "mspn": "mspn",
+    "nlspn": "nlspn",
+}
 
 
 @dataclass
@@ -100,6 +107,7 @@ class ModelInfo:
     summary: str
     source: str
     presets: tuple[str, ...]
+    uses_image: bool
     build: Callable[..., CompletionNetwork]
 
     def takes(self, option: str) -> bool:
@@ -111,7 +119,9 @@ _REGISTRY: dict[str, ModelInfo] = {}
 _Builder = TypeVar("_Builder", bound=Callable[..., CompletionNetwork])
 
 
-def register(name: str, *, summary: str, source: str, presets: tuple[str, ...] = ()) -> Callable[[_Builder], _Builder]:
+def register(
+    name: str, *, summary: str, source: str, presets: tuple[str, ...] = (), uses_image: bool = True
+) -> Callable[[_Builder], _Builder]:
     """Decorates the builder of model ``name``; ``source`` is the paper, or what the method rests on.
 
     A builder of a model with presets takes ``preset`` as its first argument; further arguments are the model's
@@ -119,7 +129,7 @@ def register(name: str, *, summary: str, source: str, presets: tuple[str, ...] =
     """
 
     def decorate(build: _Builder) -> _Builder:
-        _REGISTRY[name] = ModelInfo(name, summary, source, presets, build)
+        _REGISTRY[name] = ModelInfo(name, summary, source, presets, uses_image, build)
         return build
 
     return decorate

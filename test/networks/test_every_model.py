@@ -8,7 +8,7 @@ from torch import nn
 
 from depth_completion_ros.checkpoints import load_checkpoint, save_checkpoint
 from depth_completion_ros.networks.folding import fold_batch_norm
-from depth_completion_ros.networks.registry import create, models
+from depth_completion_ros.networks.registry import create, model_info, models
 
 VARIANTS = [
     (info.name, {"preset": preset} if preset else {}) for info in models() for preset in (info.presets or (None,))
@@ -51,6 +51,7 @@ def ids(variants):
 def test_depth_and_confidence_of_any_size(name, options):
     network = build(name, options)
     assert network.name == name and network.confidence_meaning
+    assert network.uses_image == model_info(name).uses_image
     sizes = ((64, 96), (75, 101), (101, 75)) if options.get("preset") != "paper" else ((75, 101),)
     for height, width in sizes:
         output = run(network, *inputs(2, height, width))
