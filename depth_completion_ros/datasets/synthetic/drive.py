@@ -10,9 +10,9 @@ import numpy as np
 from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp
 from depth_completion_ros.datasets.synthetic.imaging import SceneCamera
 from depth_completion_ros.datasets.synthetic.lidar import HDL_64E, Scanner
+from depth_completion_ros.datasets.synthetic.light import Light
 from depth_completion_ros.datasets.synthetic.pose import Pose
 from depth_completion_ros.datasets.synthetic.scene import Scene, open3d
-from depth_completion_ros.datasets.synthetic.shading import Sun
 from depth_completion_ros.datasets.synthetic.street import LANE, Street, build_street
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
@@ -104,6 +104,6 @@ class SyntheticStreet(IndexedSource):
         return SceneCamera(self._camera)
 
     @cached_property
-    def _sun(self) -> Sun:
+    def _sun(self) -> Light:
         rng = np.random.default_rng([self._seed, self._frames])
-        return Sun(azimuth=rng.choice([-1, 1]) * rng.uniform(0.9, 2.3), elevation=rng.uniform(0.6, 0.95))
+        return Light(azimuth=rng.choice([-1, 1]) * rng.uniform(0.9, 2.3), elevation=rng.uniform(0.6, 0.95))

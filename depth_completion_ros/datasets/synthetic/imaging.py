@@ -3,25 +3,55 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from depth_completion_ros.datasets.synthetic.light import Light
 from depth_completion_ros.datasets.synthetic.pose import Pose
 from depth_completion_ros.datasets.synthetic.scene import Scene, rays_from
-from depth_completion_ros.datasets.synthetic.shading import Sun, shade
+from depth_completion_ros.datasets.synthetic.shading import shade
 from depth_completion_ros.geometry.camera import Camera
 
 # Where in a pixel, right of and below its centre, the extra rays go that smooth its edges.
 _SUBPIXELS: Final = ((-0.36, 0.14), (0.14, -0.36))
 _EDGE: Final = 0.13  # a pixel that differs this much from a neighbour gets the extra rays
-_EXPOSURE: Final = 1.05
-_CONTRAST: Final = np.float32(0.65)
-_NOISE: Final = 0.006  # standard deviation of the sensor's noise, of a range of 1
+_METERED: Final = 12  # every so many pixels across and down, light is metered
 
 _STRIPS: Final = 8  # pieces of work for the processor's cores
+
+
+@dataclass(frozen=True)
+class Optics:
+    """Lens, sensor and settings of a camera.
+
+    Attributes:
+        exposure: how long the shutter is open, in a unit of its own.
+        contrast: 0 for film's own response, up to 1.
+        saturation: 1 for the world's.
+        white: gains of red, green and blue.
+        vignetting: loss of light in the corners, 0..1.
+        blur: standard deviation, pixels.
+        shake: (right, down) way of the picture while the shutter is open, pixels.
+        noise: standard deviation that all pixels have, of a range of 1, the same in all three channels.
+        shot_noise: and that of the brightest pixels, which falls with the root of their light, in each channel.
+    """
+
+    exposure: float = 1.05
+    contrast: float = 0.65
+    saturation: float = 1.0
+    white: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    vignetting: float = 0.0
+    blur: float = 0.45
+    shake: tuple[float, float] = (0.0, 0.0)
+    noise: float = 0.006
+    shot_noise: float = 0.0
+
+
+DEFAULT_OPTICS: Final = Optics()
 
 
 class SceneCamera:
@@ -35,8 +65,15 @@ class SceneCamera:
         self._across = np.gradient(self._ahead, axis=1)
         self._down = np.gradient(self._ahead, axis=0)
 
+    def meter(self, scene: Scene, light: Light, pose: Pose) -> float:
+        """The radiance in the middle between the dark and the bright part of the picture."""
+        ahead = self._ahead[::_METERED, ::_METERED].reshape(-1, 3)
+        rays = rays_from(pose.position, ahead @ pose.axes.astype(np.float32))
+        grey = shade(scene, light, rays, scene.cast(rays), _METERED / self._camera.fx).mean(axis=1)
+        return float(np.exp(np.log(grey + 1e-4).mean()))
+
     def take(
-        self, scene: Scene, sun: Sun, pose: Pose, rng: np.random.Generator
+        self, scene: Scene, light: Light, pose: Pose, rng: np.random.Generator, optics: Optics = DEFAULT_OPTICS
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """The (H, W, 3) RGB image and the (H, W) depth in metres from a place in the world.
 
@@ -44,30 +81,32 @@ class SceneCamera:
         """
         rows = np.array_split(np.arange(self._camera.height), _STRIPS)
         with ThreadPoolExecutor() as pool:
-            strips = list(pool.map(lambda strip: self._strip(scene, sun, pose, strip), rows))
+            strips = list(pool.map(lambda strip: self._strip(scene, light, pose, optics, strip), rows))
             image, depth = (np.concatenate(parts) for parts in zip(*strips, strict=True))
             edges = np.array_split(np.stack(np.nonzero(_edges(image))), _STRIPS, axis=1)
-            finer = pool.map(lambda pixels: self._finer(scene, sun, pose, pixels), edges)
+            finer = pool.map(lambda pixels: self._finer(scene, light, pose, optics, pixels), edges)
             for pixels, extra in zip(edges, finer, strict=True):
                 image[tuple(pixels)] = (image[tuple(pixels)] + extra) / (1 + len(_SUBPIXELS))
-        image = cv2.GaussianBlur(image, (3, 3), 0.45)  # the lens
+        image = _through_lens(image, optics)
         image[self._blind] = depth[self._blind] = 0
-        noisy = image + _NOISE * rng.standard_normal((*depth.shape, 1), np.float32)
+        noisy = image + optics.noise * rng.standard_normal((*depth.shape, 1), np.float32)
+        if optics.shot_noise:
+            noisy += optics.shot_noise * np.sqrt(image) * rng.standard_normal(image.shape, np.float32)
         return (np.clip(noisy, 0, 1) * 255 + 0.5).astype(np.uint8), depth
 
     def _strip(
-        self, scene: Scene, sun: Sun, pose: Pose, rows: NDArray[np.integer]
+        self, scene: Scene, light: Light, pose: Pose, optics: Optics, rows: NDArray[np.integer]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Image, 0..1, and depth of some rows, one ray per pixel."""
         directions = self._ahead[rows]
         rays = rays_from(pose.position, directions.reshape(-1, 3) @ pose.axes.astype(np.float32))
         hits = scene.cast(rays)
-        image = _expose(shade(scene, sun, rays, hits, 1 / self._camera.fx))
+        image = _expose(shade(scene, light, rays, hits, 1 / self._camera.fx), optics)
         depth = np.where(np.isfinite(hits.distance), hits.distance, np.float32(0))
         return image.reshape(directions.shape), depth.reshape(directions.shape[:2])
 
     def _finer(
-        self, scene: Scene, sun: Sun, pose: Pose, pixels: NDArray[np.integer]
+        self, scene: Scene, light: Light, pose: Pose, optics: Optics, pixels: NDArray[np.integer]
     ) -> NDArray[np.float32]:
         """(N, 3) sum of what rays around the centres of N pixels see."""
         at = tuple(pixels)
@@ -75,14 +114,36 @@ class SceneCamera:
         for right, down in _SUBPIXELS:
             ahead = self._ahead[at] + right * self._across[at] + down * self._down[at]
             rays = rays_from(pose.position, ahead @ pose.axes.astype(np.float32))
-            total += _expose(shade(scene, sun, rays, scene.cast(rays), 0.6 / self._camera.fx))
+            total += _expose(shade(scene, light, rays, scene.cast(rays), 0.6 / self._camera.fx), optics)
         return total
 
 
-def _expose(radiance: NDArray[np.float32]) -> NDArray[np.float32]:
+def _expose(radiance: NDArray[np.float32], optics: Optics) -> NDArray[np.float32]:
     """Film-like response with a gamma of 2, 0..1, and more contrast in the middle."""
-    film = np.sqrt(1 - np.exp(-_EXPOSURE * radiance))
-    return film * (1 - _CONTRAST + _CONTRAST * film * (3 - 2 * film))
+    light = radiance * np.float32(optics.exposure) * np.asarray(optics.white, np.float32)
+    if optics.saturation != 1:
+        grey = light.mean(axis=-1, keepdims=True)
+        light = np.maximum(grey + np.float32(optics.saturation) * (light - grey), 0)
+    film = np.sqrt(1 - np.exp(-light))
+    contrast = np.float32(optics.contrast)
+    return film * (1 - contrast + contrast * film * (3 - 2 * film))
+
+
+def _through_lens(image: NDArray[np.float32], optics: Optics) -> NDArray[np.float32]:
+    """What blur, shake and vignetting leave of a picture."""
+    length = np.hypot(*optics.shake)
+    if length > 0.5:
+        steps = np.linspace(-0.5, 0.5, 2 * int(np.ceil(length)) + 1)[:, None] * optics.shake
+        reach = int(np.ceil(np.abs(steps).max()))
+        kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+        np.add.at(kernel, tuple((np.rint(steps[:, ::-1]) + reach).astype(int).T), 1 / len(steps))
+        image = np.asarray(cv2.filter2D(image, -1, kernel), np.float32)
+    reach = 1 if optics.blur < 0.6 else int(np.ceil(2.5 * optics.blur))
+    image = np.asarray(cv2.GaussianBlur(image, (2 * reach + 1,) * 2, optics.blur), np.float32)
+    if optics.vignetting:
+        down, across = (np.linspace(-1, 1, size, dtype=np.float32) for size in image.shape[:2])
+        image = image * (1 - optics.vignetting * 0.5 * (down[:, None] ** 2 + across**2))[..., None]
+    return image
 
 
 def _edges(image: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -134,10 +134,12 @@ class Lidar(Scanner):
     Attributes:
         elevations: angle of every beam above the horizon, degrees, the topmost first.
         azimuth_step: angle between two shots of a beam, degrees.
+        sector: the angle about the x axis in which it measures, degrees.
     """
 
     elevations: tuple[float, ...]
     azimuth_step: float
+    sector: float = 360.0
 
     def directions(self) -> NDArray[np.float32]:
         """(beams * shots, 3) unit vectors, each beam counter-clockwise from the x axis round to it."""
@@ -171,7 +173,9 @@ class Lidar(Scanner):
 
     def _azimuth(self) -> NDArray[np.float64]:
         shots = round(360 / self.azimuth_step)
-        return (np.arange(shots, dtype=np.float64) + 0.5) * (2 * np.pi / shots)
+        azimuth = (np.arange(shots, dtype=np.float64) + 0.5) * (2 * np.pi / shots)
+        half = np.radians(self.sector) / 2
+        return azimuth[(azimuth <= half) | (azimuth >= 2 * np.pi - half)]
 
 
 @dataclass(frozen=True, kw_only=True)

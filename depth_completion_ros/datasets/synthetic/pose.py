@@ -25,9 +25,7 @@ class Pose:
     axes: NDArray[np.float64]
 
     @classmethod
-    def of_camera(
-        cls, position: NDArray[np.float64], yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0
-    ) -> Pose:
+    def of_camera(cls, position: NDArray[np.float64], yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> Pose:
         """A camera, turned to the left by ``yaw``, then up by ``pitch``, then clockwise by ``roll`` radians."""
         return cls(position, rotation(-roll, 2) @ rotation(-pitch, 0) @ rotation(yaw, 1) @ LOOKING_AHEAD)
 

@@ -177,7 +177,7 @@ def _paper(u: Array, v: Array, pixel: Array, color: Array) -> Array:
     """Blots and stripes in other hues, as on posters, covers and wallpaper."""
     bold = 0.5 * _smooth(u, v, 0.09) + 0.35 * _cells(u / 0.05, np.zeros_like(v)) * _visible(pixel, 0.05)
     hue = np.stack([_smooth(u + 3 * k, v, 0.16) for k in range(3)], axis=-1)
-    return np.clip(_scaled(color, 1 + bold) * (1 + 0.5 * hue), 0, 1)
+    return np.clip(_scaled(color, 1 + bold) * (1 + 0.25 * hue), 0, 1)
 
 
 def _gravel(u: Array, v: Array, pixel: Array, color: Array) -> Array:

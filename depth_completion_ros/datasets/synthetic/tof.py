@@ -31,13 +31,11 @@ class Tof:
         max_range: metres.
     """
 
-    faintest: float = 0.004
+    faintest: float = 0.002
     noise: float = 0.002
     max_range: float = 10.0
 
-    def measure(
-        self, scene: Scene, camera: Camera, pose: Pose, rng: np.random.Generator
-    ) -> NDArray[np.float32]:
+    def measure(self, scene: Scene, camera: Camera, pose: Pose, rng: np.random.Generator) -> NDArray[np.float32]:
         """The (h, w) depth image, metres, 0 = hole, of a ToF sensor with the lens ``camera``."""
         rays = camera.rays()
         ahead = np.concatenate([np.nan_to_num(rays), np.ones_like(rays[..., :1])], axis=2)
@@ -50,7 +48,7 @@ class Tof:
         grain = rng.standard_normal(depth.shape, np.float32)
         grain = 0.7 * grain + 1.2 * cv2.GaussianBlur(grain, (0, 0), 1.5)
         measured = depth + noise * grain
-        hole = (depth == 0) | (echo < self.faintest * rng.uniform(0.7, 1.4, depth.shape)) | ~np.isfinite(rays).all(2)
+        hole = (depth == 0) | (echo < self.faintest * (1 + 0.1 * grain)) | ~np.isfinite(rays).all(axis=2)
         near, far = cv2.erode(depth, np.ones((3, 3))), cv2.dilate(depth, np.ones((3, 3)))
         edge = far > 1.06 * near
         share = rng.random(depth.shape, np.float32)
@@ -99,7 +97,7 @@ class TofSpots:
         out = (grid - middle) / unit
         radius = np.linalg.norm(out, axis=1, keepdims=True)
         bend = rng.uniform(1e-5, 5e-5)
-        bent = middle + out * unit / (1 + bend * radius**2)
+        bent = middle + out * unit * (1 + bend * radius**2)
         bent += rng.normal(0, rng.uniform(0, 0.3) * unit, grid.shape)
         size = np.array([camera.width, camera.height])
         low = rng.uniform(0.0, 0.15, 2) * size

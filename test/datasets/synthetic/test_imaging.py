@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from depth_completion_ros.datasets.synthetic.imaging import SceneCamera
+from depth_completion_ros.datasets.synthetic.light import Light
 from depth_completion_ros.datasets.synthetic.mesh import box, merge, quads
 from depth_completion_ros.datasets.synthetic.pose import Pose
 from depth_completion_ros.datasets.synthetic.scene import Scene, open3d
-from depth_completion_ros.datasets.synthetic.shading import Sun
 from depth_completion_ros.geometry.camera import Camera
 
 try:
@@ -19,7 +19,7 @@ FLOOR = quads([[(-900, -900, 0), (900, -900, 0), (900, 900, 0), (-900, 900, 0)]]
 PINHOLE = Camera(160, 60, 90.0, 95.0, 79.0, 20.0)
 
 
-def take(camera, mesh=FLOOR, sun=Sun(0.0, 1.2)):  # noqa: B008 - it is frozen
+def take(camera, mesh=FLOOR, sun=Light(0.0, 1.2)):  # noqa: B008 - it is frozen
     return SceneCamera(camera).take(Scene(mesh, 0), sun, Pose.of_camera(EYE), np.random.default_rng(0))
 
 
@@ -73,7 +73,7 @@ def test_shadow_falls_away_from_the_sun():
         (-np.pi / 2, 79 - beside, 79 + beside),
         (np.pi / 2, 79 + beside, 79 - beside),
     ):
-        sun = Sun(azimuth, np.pi / 4)
+        sun = Light(azimuth, np.pi / 4)
         image, _ = SceneCamera(PINHOLE).take(
             scene, sun, Pose.of_camera(np.array([5.0, 1.0, 4.65])), np.random.default_rng(0)
         )
