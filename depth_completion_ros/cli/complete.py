@@ -83,10 +83,15 @@ def _complete_source(options: argparse.Namespace) -> int:
             tqdm.write(f"{result.name}: {result.error}", file=sys.stderr)
             continue
         frame, completion = result
-        errors = _score(frame, completion)
+        _save(report, frame.name, completion)
+        try:
+            errors = _score(frame, completion)
+        except ValueError as error:  # too little of it is known to be scored
+            report.add_lost(frame.name)
+            tqdm.write(f"{frame.name}: {error}", file=sys.stderr)
+            continue
         report.add(frame.name, errors)
         report.add_preview(frame.name, draw_preview(completion, frame.image, frame.ground_truth, errors))
-        _save(report, frame.name, completion)
     print(report.table())
     print(f"written to {report.write().parent}")
     return 1 if report.lost else 0
@@ -117,10 +122,7 @@ def _score(frame: Frame, completion: Completion) -> DepthErrors | None:
 
     if frame.ground_truth is None or not frame.ground_truth.any():
         return None
-    try:
-        return depth_errors(completion.depth, frame.ground_truth)
-    except ValueError as error:
-        raise ValueError(f"frame {frame.name}: {error}") from error
+    return depth_errors(completion.depth, frame.ground_truth)
 
 
 def _save(report: Report, name: str, completion: Completion) -> None:
