@@ -5,7 +5,7 @@ Bi-directional Progressive Fusion Network for Depth Completion", arXiv 2401.0743
 implementation of it. Preset ``paper`` follows the paper, with these choices where that leaves them open:
 
 * Kernels of the three heads: 3, 5 and 7. Epsilon is one number per head, the sigmoid of what is learned, and starts
-  where a window without any measurement just closes the gate. Depth is missing beyond the border, too.
+  where a window without any measurement just closes the gate. Beyond the border the mask repeats what is at it.
 * A layer is gated by the mask that it gets, and hands on what is left of that after min-pooling by 3x3.
 * Batch norm and leaky ReLU (0.2, as in the decoder) follow the 1x1 fusion of a layer. A block for colour is a strided
   convolution and a residual block of two.
@@ -22,6 +22,7 @@ Preset ``lite``, for CPUs, is ours and keeps the parts but not their sizes:
 * Colour also reaches the decoder at each scale, which ends at half size and answers four pixels per place: full size is
   where a CPU spends its time.
 * It corrects, by a factor, a depth whose gaps were filled from means over larger and larger blocks.
+* There is one Bid-Fusion block: a second one costs 8 % of the time and lowered the error by less than 1 %.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Size:
 
 _SIZES = {
     "paper": Size((120, 240, 498), fusions=3, slices=3, neurons=32),
-    "lite": Size((24, 48, 96), fusions=2, slices=1, neurons=8, lite=True),
+    "lite": Size((24, 48, 96), fusions=1, slices=1, neurons=8, lite=True),
 }
 
 
@@ -109,7 +110,7 @@ class MagaConvNetwork(CompletionNetwork):
         padding = (0, -width % _STRIDE, 0, -height % _STRIDE)
         dtype = self.decoder.head.weight.dtype
         image = functional.pad(image.to(dtype), padding, mode="replicate")
-        sparse_depth = functional.pad(sparse_depth.float(), padding)
+        sparse_depth = functional.pad(sparse_depth.float(), padding, mode="replicate")
         scale = mean_measurement(sparse_depth)
         relative = sparse_depth / scale.clamp(min=1e-3)
 
@@ -167,7 +168,7 @@ class MagaConv(nn.Module):
         # All channels have the same mask, so that one channel with the sum of their weights says as much.
         weight = torch.sigmoid(self.epsilon_logit) * self.conv.weight.abs().sum(1, keepdim=True)
         border = self.conv.kernel_size[0] // 2
-        missing = functional.pad(missing, [border] * 4, value=1.0)
+        missing = functional.pad(missing, [border] * 4, mode="replicate")
         gate = reverse_and_cut(functional.conv2d(missing, weight, stride=self.conv.stride))
         return gate * self.conv(features), gate
 

@@ -68,9 +68,9 @@ def test_gated_convolution_with_absolute_weights_on_the_mask():
     penalty = 2 * (math.exp(-0.25 * 0.2) - 0.5)
     close(gate[0, 0, 1, 1], penalty)
     close(output[0, 0, 1, 1], penalty * (0.1 * 1 + 0.3 * 4 - 0.4 * 7))
-    # In the upper left corner, 0.1 and 0.2 lie beyond the border, where depth is missing, too.
-    penalty = 2 * (math.exp(-0.25 * 0.3) - 0.5)
-    close(output[0, 0, 0, 0], penalty * (0.3 * 1 - 0.4 * 4))
+    # In the upper right corner, the mask is repeated beyond the border: 0.1 and 0.4 lie on missing depth.
+    penalty = 2 * (math.exp(-0.25 * 0.5) - 0.5)
+    close(output[0, 0, 0, 2], penalty * 0.3 * 2)
 
 
 @pytest.mark.parametrize(("inputs", "groups"), [(4, 1), (6, 6)])
@@ -79,7 +79,7 @@ def test_gate_is_a_convolution_of_the_mask_repeated_for_every_channel(inputs, gr
     conv = MagaConv(inputs, 6, 5, stride, groups)
     features, missing = torch.randn(2, inputs, 9, 12), (torch.rand(2, 1, 9, 12) < 0.3).float()
     output, gate = conv(features, missing)
-    everywhere = functional.pad(missing, (2, 2, 2, 2), value=1.0).expand(-1, inputs, -1, -1)
+    everywhere = functional.pad(missing, (2, 2, 2, 2), mode="replicate").expand(-1, inputs, -1, -1)
     unsuitable = functional.conv2d(everywhere, conv.conv.weight.abs(), stride=stride, groups=groups)
     epsilon = torch.sigmoid(conv.epsilon_logit)
     expected = 2 * torch.clamp(torch.exp(-epsilon * unsuitable) - 0.5, min=0)
@@ -215,13 +215,12 @@ def test_any_size_and_batch(size):
 
 
 @pytest.mark.parametrize("preset", ["lite", "paper"])
-def test_padding_repeats_the_image_and_moves_no_pixel(preset):
+def test_padding_repeats_the_border_and_moves_no_pixel(preset):
     network = trained(preset)
     color, sparse_depth = random_inputs(1, 18, 29)
     with torch.inference_mode():
         output = network(color, sparse_depth)
-        padding = (0, 32 - 29, 0, 24 - 18)
-        padded = network(functional.pad(color, padding, mode="replicate"), functional.pad(sparse_depth, padding))
+        padded = network(*(functional.pad(each, (0, 3, 0, 6), mode="replicate") for each in (color, sparse_depth)))
     close(output.depth, padded.depth[..., :18, :29], 1e-5)
     close(output.confidence, padded.confidence[..., :18, :29])
 
@@ -265,7 +264,7 @@ def test_confidence_is_that_of_measured_surroundings(preset):
         whole = network(color, sparse_depth).confidence
         sparse_depth[..., 64:112, 64:112] = 0
         hole = network(color, sparse_depth).confidence
-    close(whole[0, 0, 48:144, 48:144], torch.ones(96, 96), 1e-5)
+    close(whole, torch.ones_like(whole), 1e-5)
     close(hole[0, 0, 150, 150], 1.0, 1e-5)
     middle, inside, outside = hole[0, 0, [88, 68, 62], 88]
     assert middle < inside < outside < 1
@@ -274,8 +273,8 @@ def test_confidence_is_that_of_measured_surroundings(preset):
 @pytest.mark.parametrize("preset", ["lite", "paper"])
 def test_every_weight_learns(preset):
     network = trained(preset).train()
-    color, sparse_depth = random_inputs(2, 32, 40)
-    sparse_depth[0, :, 8:] = 0  # a hole, from which epsilon learns
+    color, sparse_depth = random_inputs(1, 128, 40)
+    sparse_depth[:, :, 16:] = 0  # a hole that the mask of the last layer still has, for its epsilon to learn from
     network(color, sparse_depth).depth.square().sum().backward()
     still = [name for name, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
     assert still == []
