@@ -63,7 +63,13 @@ class CompletionNode(LifecycleNode):
         self._diagnostics = Diagnostics(self, hardware, self._values)
         self._mailbox: Mailbox[tuple[Any, ...]] = Mailbox(self._complete, self._unexpected)
         try:
-            self._inputs = Inputs(self, self.settings, self._diagnostics, self._mailbox.put)
+            self._inputs = Inputs(
+                self,
+                self.settings,
+                self._diagnostics,
+                self._mailbox.put,
+                image_optional=not self._completer.uses_image,
+            )
         except ValueError as error:
             self.get_logger().error(f"cannot activate: {error}")
             self._mailbox.close()

@@ -52,6 +52,7 @@ class Inputs:
         settings: which inputs there are and how far apart their stamps may be.
         diagnostics: told when inputs do not come together.
         deliver: called with each set of messages; :meth:`frame` makes a Frame of it, in any thread.
+        image_optional: whether the model needs no image, so that a camera that is silent holds nothing up.
 
     Raises:
         ValueError: the extrinsic is not rigid.
@@ -63,6 +64,8 @@ class Inputs:
         settings: CompletionSettings,
         diagnostics: Diagnostics,
         deliver: Callable[[tuple[Any, ...]], None],
+        *,
+        image_optional: bool,
     ) -> None:
         self._node = node
         self._settings = settings
@@ -88,9 +91,11 @@ class Inputs:
             queue_size=settings.queue_size,
         )
         self.synchronizer.registerCallback(lambda *messages: deliver(messages))
+        self._deliver = deliver
+        self._image_optional = image_optional and self._inputs == ["image", "sensor"]
         self._jumps = 0
-        for each in filters:
-            each.registerCallback(self._watch)
+        for name, each in inputs.items():
+            each.registerCallback(self._watch, name)
 
     def close(self) -> None:
         """Ends the subscriptions."""
@@ -107,7 +112,7 @@ class Inputs:
         Raises:
             InputFault: a message cannot be decoded, or does not fit the others.
         """
-        given = dict(zip(self._inputs, messages, strict=True))
+        given = {name: each for name, each in zip(self._inputs, messages, strict=True) if each is not None}
         sensor = given["sensor"]
         info, camera = self._camera.get()
         header = Header(stamp=sensor.header.stamp, frame_id=info.header.frame_id)
@@ -207,8 +212,8 @@ class Inputs:
             )
         )
 
-    def _watch(self, _message: Any) -> None:
-        """Says once that messages arrive but do not come together, and why."""
+    def _watch(self, message: Any, name: str) -> None:
+        """Says once that messages arrive but do not come together, and why; goes on without images where it can."""
         if self.synchronizer.jumps > self._jumps:
             self._jumps = self.synchronizer.jumps
             self._node.get_logger().warning("time jumped back (a bag in a loop?): synchronisation starts anew")
@@ -216,6 +221,14 @@ class Inputs:
             self._diagnostics.fault("synchronisation", mismatch)
         elif not any(self.synchronizer.unmatched):
             self._diagnostics.cleared(("synchronisation",))
+        if name == "sensor" and self._goes_without_image():
+            self._deliver((None, message))
+
+    def _goes_without_image(self) -> bool:
+        return self._image_optional and not self.synchronizer.unmatched[0] and self._is_waiting(1)
+
+    def _is_waiting(self, index: int) -> bool:
+        return self.synchronizer.unmatched[index] >= _PATIENCE_MESSAGES
 
     def _mismatch(self) -> str:
         """Why the inputs do not come together, or nothing."""
@@ -228,7 +241,9 @@ class Inputs:
                     f"the stamps on {name} are {lag:.2f} s behind those of the other input (slop {slop:g} s, {arrived} "
                     "unmatched): synchronise the sensors' clocks, or set depth_offset"
                 )
-        if min(unmatched) >= _PATIENCE_MESSAGES:
+        if self._goes_without_image():
+            return f"no images on {self._topics[0]}: completing without, as the model needs none"
+        if all(map(self._is_waiting, range(len(unmatched)))):
             return (
                 f"no stamps within {slop:g} s of each other: {arrived} since the last frame; synchronise the sensors' "
                 "clocks, or set slop or depth_offset"

@@ -156,6 +156,22 @@ def test_without_a_camera_image(make_robot):
     np.testing.assert_allclose(robot.depth(nanos), 10.0, rtol=1e-3)
 
 
+def test_a_silent_camera_does_not_hold_up_a_model_that_needs_no_image(make_robot):
+    robot = make_robot(model="auxiliary", preset="lite")
+    robot.wait_until_ready()
+    begun = len(robot.completion.lines)
+    for _ in range(30):
+        nanos = robot.send(image=None)
+        robot.spin(0.2)
+        if nanos in robot.outputs["depth/image"]:
+            break
+    assert robot.outputs["depth/image"][nanos].header.frame_id == "camera"
+    robot.completion.wait_for_line("no images on image: completing without", begun)
+    robot.completes()
+    robot.completion.wait_for_line("recovered from: synchronisation", begun)
+    assert robot.completion.log(begun).count("no images on image") == 1
+
+
 def test_a_network_that_refines_the_depth_of_another_node(make_robot):
     """Three inputs: MSPN's SDR mode gets a dense estimate beside the image and the points."""
     robot = make_robot(model="mspn", preset="lite", initial_depth="topic")
