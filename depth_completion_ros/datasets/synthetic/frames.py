@@ -243,8 +243,9 @@ def _any_optics(rng: np.random.Generator, metered: float) -> Optics:
     shaken = rng.random() < 0.3
     red, green, blue = rng.normal(1, 0.05, 3) + rng.normal(0, 0.06) * np.array([1, 0, -1])
     return Optics(
-        exposure=0.36 * 2 ** rng.normal(0, 0.45) / metered,
-        contrast=rng.uniform(0.2, 1.0),
+        exposure=0.19 * 2 ** rng.normal(0, 0.55) / metered,
+        contrast=rng.uniform(0.3, 1.45),
+        is_film=rng.random() < 0.25,
         saturation=rng.uniform(0.5, 1.25),
         white=(red, green, blue),
         vignetting=rng.uniform(0, 0.5) if rng.random() < 0.4 else 0.0,

@@ -30,7 +30,8 @@ class Optics:
 
     Attributes:
         exposure: how long the shutter is open, in a unit of its own.
-        contrast: 0 for film's own response, up to 1.
+        contrast: 0 for the sensor's own response; above 1, shadows are lost in black.
+        is_film: whether bright light fades into white as on film, rather than being cut off.
         saturation: 1 for the world's.
         white: gains of red, green and blue.
         vignetting: loss of light in the corners, 0..1.
@@ -42,6 +43,7 @@ class Optics:
 
     exposure: float = 1.05
     contrast: float = 0.65
+    is_film: bool = True
     saturation: float = 1.0
     white: tuple[float, float, float] = (1.0, 1.0, 1.0)
     vignetting: float = 0.0
@@ -119,14 +121,14 @@ class SceneCamera:
 
 
 def _expose(radiance: NDArray[np.float32], optics: Optics) -> NDArray[np.float32]:
-    """Film-like response with a gamma of 2, 0..1, and more contrast in the middle."""
+    """A response with a gamma of 2, 0..1, and more contrast in the middle."""
     light = radiance * np.float32(optics.exposure) * np.asarray(optics.white, np.float32)
     if optics.saturation != 1:
         grey = light.mean(axis=-1, keepdims=True)
         light = np.maximum(grey + np.float32(optics.saturation) * (light - grey), 0)
-    film = np.sqrt(1 - np.exp(-light))
+    response = np.sqrt(1 - np.exp(-light) if optics.is_film else np.minimum(light, 1))
     contrast = np.float32(optics.contrast)
-    return film * (1 - contrast + contrast * film * (3 - 2 * film))
+    return np.maximum(response * (1 - contrast + contrast * response * (3 - 2 * response)), 0)
 
 
 def _through_lens(image: NDArray[np.float32], optics: Optics) -> NDArray[np.float32]:

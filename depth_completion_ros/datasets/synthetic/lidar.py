@@ -14,7 +14,6 @@ from depth_completion_ros.datasets.synthetic.pose import Pose
 from depth_completion_ros.datasets.synthetic.scene import Scene, rays_from
 
 _FAINTEST: Final = 5e-6  # reflectance over square metres of range at which half of the pulses are missed
-_LOST: Final = 0.015  # share of the pulses that get lost anyway
 _GLASS_RETURNS: Final = 0.05  # share of the pulses on glass that come back, from dirt
 _PULSE: Final = 1.2  # metres: echoes closer together than this melt into one between them
 _SWEEP: Final = 0.1  # seconds of one turn
@@ -37,12 +36,14 @@ class Scanner(ABC):
         range_noise: standard deviation of the range, metres.
         divergence: full angle of a beam, radians. At edges it meets two surfaces, and the point may lie between
             them or on either; 0 for a beam that is a line.
+        lost: share of the pulses that get lost whatever they meet.
         loses_pulses: whether glass, dark surfaces far away and chance swallow pulses.
     """
 
     max_range: float
     range_noise: float
     divergence: float = 0.0
+    lost: float = 0.015
     loses_pulses: bool = True
 
     @abstractmethod
@@ -85,7 +86,7 @@ class Scanner(ABC):
             reflectance = scene.color[hits.triangle].mean(axis=1) * INFRARED_GAIN[material]
             # The square root stands for the roughness of real surfaces, which echo at grazing angles as well.
             echo = reflectance * np.sqrt(cosine) / np.maximum(distance, 1.0) ** 2
-            chance = (1 - _LOST) / (1 + (_FAINTEST / np.maximum(echo, 1e-12)) ** 3)
+            chance = (1 - self.lost) / (1 + (_FAINTEST / np.maximum(echo, 1e-12)) ** 3)
             chance[is_one_of(material, GLASS)] *= _GLASS_RETURNS
             returned &= rng.random(len(rays), np.float32) < chance
         noise = self.range_noise * rng.standard_normal(np.count_nonzero(returned), np.float32)
@@ -212,14 +213,14 @@ class Rosette(Scanner):
 
 # Two blocks of 32 lasers, 1/3 degree apart above and 1/2 degree apart below, at 10 turns per second. Source:
 # Velodyne HDL-64E user's manual; range noise and reach as on its data sheet. Its beams are lines here, so that
-# every point lies on a surface; REAL_HDL_64E has those of the data sheet.
+# every point lies on a surface. REAL_HDL_64E has those of the data sheet and loses as many pulses as KITTI's.
 HDL_64E: Final = Lidar(
     elevations=(*(2.0 - k / 3 for k in range(32)), *(-8.83 - k / 2 for k in range(32))),
     azimuth_step=0.1728,
     max_range=120.0,
     range_noise=0.02,
 )
-REAL_HDL_64E: Final = replace(HDL_64E, divergence=0.002)
+REAL_HDL_64E: Final = replace(HDL_64E, divergence=0.002, lost=0.15)
 
 # Velodyne VLP-16 and VLP-32C user's manuals.
 VLP_16: Final = Lidar(

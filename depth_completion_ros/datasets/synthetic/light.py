@@ -64,23 +64,25 @@ class Light:
 def any_weather(rng: np.random.Generator) -> Light:
     """Daylight of any time and weather: clear, cloudy, overcast, a low sun, haze or dusk."""
     light = Light(rng.uniform(-np.pi, np.pi), rng.uniform(0.35, 1.1), cover=rng.uniform(-0.6, 0.4))
+    light = replace(light, sky=_tinted(rng.uniform(0.35, 1.0), light.sky), haze=900.0 * rng.uniform(1, 5))
     kind = rng.random()
-    if kind < 0.25:  # overcast: no shadows
+    if kind < 0.2:  # overcast: no shadows
         dim = rng.uniform(0.4, 1.0)
         grey = _tinted(dim, (1.45, 1.5, 1.55))
         light = replace(light, sun=_tinted(0.05 * dim, (3, 3, 3)), sky=_tinted(dim, (0.9, 0.95, 1.0)), cover=1.0)
         light = replace(light, bounce=_tinted(dim, (0.22, 0.22, 0.22)), horizon=grey, zenith=grey, cloud=grey)
-    elif kind < 0.45:  # a low sun: long shadows and warm light
+    elif kind < 0.4:  # a low sun: long shadows and warm light
         strength = rng.uniform(0.5, 1.0)
         light = replace(light, elevation=rng.uniform(0.12, 0.4), sun=_tinted(strength, (3.2, 2.4, 1.6)))
         light = replace(light, sky=_tinted(1.0, (0.36, 0.42, 0.58)), horizon=(1.6, 1.4, 1.2))
-    elif kind < 0.55:  # dusk
+    elif kind < 0.47:  # dusk
         dim = rng.uniform(0.08, 0.3)
         light = replace(light, sun=(0.0, 0.0, 0.0), sky=_tinted(dim, (0.55, 0.6, 0.8)), glow=1.5)
         light = replace(light, bounce=_tinted(dim, (0.2, 0.2, 0.22)), zenith=_tinted(dim, (0.3, 0.5, 1.1)))
         light = replace(light, horizon=_tinted(dim, (2.0, 1.7, 1.4)), cloud=_tinted(dim, (1.5, 1.3, 1.3)))
-    elif kind < 0.7:  # contrast of a dry day: bright sun, dark shadows
-        light = replace(light, sun=_tinted(1.2, (3.3, 3.0, 2.5)), sky=_tinted(0.55, (0.46, 0.55, 0.68)), cover=-0.5)
+    elif kind < 0.75:  # the contrast of a dry day, and a sky that blinds
+        light = replace(light, sky=_tinted(rng.uniform(0.15, 0.4), light.sky), bounce=_tinted(0.5, light.bounce))
+        light = replace(light, horizon=(2.6, 2.6, 2.6), cloud=(4.0, 4.0, 4.0), haze=3000.0)
     if rng.random() < 0.12:
         light = replace(light, haze=rng.uniform(100, 500))
     return light
