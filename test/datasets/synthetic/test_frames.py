@@ -83,7 +83,7 @@ def test_points_of_lidars_agree_with_the_truth(name):
 
 
 def test_rooms_have_truth_everywhere_and_depth_with_holes():
-    frames = [*SyntheticRooms(**ROOM, sensors=[Tof()])]
+    frames = [*SyntheticRooms(**ROOM | {"frames": 8}, sensors=[Tof()])]
     assert {frame.depth_camera is None for frame in frames} == {True, False}
     for frame in frames:
         assert (frame.ground_truth > 0).mean() > 0.8
