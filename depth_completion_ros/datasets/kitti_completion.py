@@ -155,7 +155,7 @@ def _one_drive(drive: Path, raw_root: Path, camera: int) -> list[_Files]:
             image=image_folder / depth.name,
             depth=depth,
             ground_truth=truth_folder / depth.name if truth_folder.is_dir() else None,
-            matrix=lambda: matrix,
+            matrix=partial(np.asarray, matrix),  # unlike a lambda, it can go to another process
         )
         for depth in sorted(depth_folder.glob("*.png"))
     ]

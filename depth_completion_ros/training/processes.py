@@ -1,0 +1,82 @@
+"""The processes that train together: one, or as many as ``torchrun`` started, one per GPU."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import distributed
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among those that train.
+
+    Attributes:
+        rank: its number.
+        count: how many there are.
+        device: what it computes on.
+    """
+
+    rank: int
+    count: int
+    device: torch.device
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag of any process is set, so that all come to the same decision."""
+        if self.count == 1:
+            return flag
+        flags = torch.tensor(float(flag), device=self.device)
+        distributed.all_reduce(flags, distributed.ReduceOp.MAX)
+        return bool(flags.item())
+
+    def mean(self, value: float) -> float:
+        """The mean over all processes."""
+        if self.count == 1:
+            return value
+        total = torch.tensor(value, dtype=torch.float64, device=self.device)
+        distributed.all_reduce(total)
+        return total.item() / self.count
+
+    def gather(self, value: Any) -> list[Any]:
+        """What each process gives, by rank."""
+        values = [value] * self.count
+        if self.count > 1:
+            distributed.all_gather_object(values, value)
+        return values
+
+
+@contextmanager
+def join_processes(device: str = "auto") -> Iterator[Processes]:
+    """Joins the processes that ``torchrun`` started, if it did.
+
+    Args:
+        device: ``cpu``, ``cuda``, or ``auto``: a GPU if there is one.
+
+    Raises:
+        ValueError: there is no such device.
+    """
+    rank, count = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"unknown device {device!r}; expected auto, cpu, cuda or cuda:N") from error
+    if chosen.type == "cuda":
+        if not torch.cuda.is_available():
+            raise ValueError(f"device {device!r} was asked for, but PyTorch {torch.__version__} finds no CUDA GPU here")
+        if chosen.index is None:
+            chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        torch.cuda.set_device(chosen)
+    if count > 1:
+        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    try:
+        yield Processes(rank, count, chosen)
+    finally:
+        if count > 1:
+            distributed.destroy_process_group()

@@ -1,0 +1,182 @@
+"""How each paper trained its network: loss, optimiser, schedule and what it saw of every frame.
+
+A recipe is named after the benchmark that it is for. What a paper leaves open is from its authors' implementation,
+where there is one; what both leave open, and what is ours, is said beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from depth_completion_ros.training import losses
+from depth_completion_ros.training.augmentation import Augmentation
+from depth_completion_ros.training.samples import Batch
+from depth_completion_ros.training.schedules import Cosine, Milestones, Plateau, Schedule
+from depth_completion_ros.training.sparsity import Sparsity
+
+Loss = Callable[[Any, Batch], Tensor]
+"""From what the network answers and what it was given to one number."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything about a training but the network, the data, and the machine.
+
+    Attributes:
+        loss: see :data:`Loss`.
+        optimizer: makes the optimiser of some parameters; takes another rate as ``lr``.
+        schedule: of the learning rate, in epochs.
+        epochs: how often every frame is seen; the schedule is stretched along when this is replaced by a number of
+            steps.
+        batch: samples per step of the optimiser, over all GPUs.
+        augmentation: how frames are varied and cropped.
+        sparsity: how much of the measurements the network gets.
+        average: decay of the moving average of the weights, which is what a training delivers. All recipes have one,
+            although only EMDC's authors state theirs.
+        clip: largest norm of the gradient. Ours, as no paper states one: several times what is usual after the first
+            steps, so that it matters only where something went wrong.
+    """
+
+    loss: Loss
+    optimizer: Callable[..., torch.optim.Optimizer]
+    schedule: Schedule
+    epochs: int
+    batch: int
+    augmentation: Augmentation
+    sparsity: Sparsity = field(default_factory=Sparsity)
+    average: float = 0.999
+    clip: float = 100.0
+
+
+def recipe(model: str, benchmark: str | None = None) -> Recipe:
+    """The recipe of a model for ``kitti``, ``nyu`` or ``mipi``; by default the first one that its paper has.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if model not in _RECIPES:
+        raise ValueError(f"model {model!r} cannot be trained; those that can: {', '.join(_RECIPES)}")
+    known = _RECIPES[model]
+    if benchmark is None:
+        return next(iter(known.values()))
+    if benchmark not in known:
+        raise ValueError(f"model {model!r} has no recipe for {benchmark!r}; available: {', '.join(known)}")
+    return known[benchmark]
+
+
+_adam = partial(torch.optim.Adam, lr=1e-3)
+_adamw = partial(torch.optim.AdamW, lr=1e-3, weight_decay=1e-2)
+
+# As NLSPN's authors took KITTI and NYU, and others after them.
+_KITTI: Final = Augmentation(crop=(240, 1216))
+_NYU: Final = Augmentation(crop=(228, 304), height=240)
+
+
+def _refined(output: Any, batch: Batch, max_depth: float, powers: tuple[int, ...]) -> Tensor:
+    return losses.nlspn_loss(output.depth, batch.ground_truth, max_depth, powers)
+
+
+def _silog(output: Any, batch: Batch) -> Tensor:
+    return losses.silog_loss(output.depth, batch.ground_truth)
+
+
+def _emdc(output: Any, batch: Batch) -> Tensor:
+    return losses.emdc_loss(output.depth, output.local_depth, output.global_depth, batch.ground_truth)
+
+
+def _magaconv(output: Any, batch: Batch) -> Tensor:
+    return losses.magaconv_loss(output.depth, batch.ground_truth)
+
+
+def _auxiliary(output: Any, batch: Batch) -> Tensor:
+    return losses.auxiliary_loss(output.depth, batch.ground_truth, output.gray, batch.gray)
+
+
+_RECIPES: Final[dict[str, dict[str, Recipe]]] = {
+    # Section 4.1: the rate falls every 5 epochs after the 10th, to 0.4 of it for KITTI and 0.2 for NYU. Its rise over
+    # the first epoch is the implementation's.
+    "nlspn": {
+        "kitti": Recipe(
+            loss=partial(_refined, max_depth=90.0, powers=(1, 2)),
+            optimizer=_adam,
+            schedule=Milestones((10, 15, 20), factor=0.4, warm_up=1),
+            epochs=25,
+            batch=25,
+            augmentation=_KITTI,
+            clip=1000.0,
+        ),
+        "nyu": Recipe(
+            loss=partial(_refined, max_depth=10.0, powers=(1,)),
+            optimizer=_adam,
+            schedule=Milestones((10, 15, 20), factor=0.2, warm_up=1),
+            epochs=25,
+            batch=24,
+            augmentation=_NYU,
+            sparsity=Sparsity(points=(500, 500)),
+        ),
+    },
+    # Section 5.1, mode sdr. The conventional mode had 72 epochs, and the same course of the rate otherwise.
+    "mspn": {
+        "kitti": Recipe(
+            loss=_silog,
+            optimizer=_adamw,
+            schedule=Milestones((30, 36, 42, 48, 54), factor=0.5),
+            epochs=60,
+            batch=16,
+            augmentation=_KITTI,
+            sparsity=Sparsity(lines=(4, 64)),
+        ),
+        "nyu": Recipe(
+            loss=partial(_refined, max_depth=10.0, powers=(1, 2)),
+            optimizer=_adamw,
+            schedule=Milestones((18, 24, 30), factor=0.5),
+            epochs=36,
+            batch=24,
+            augmentation=_NYU,
+            sparsity=Sparsity(points=(10, 1000)),
+        ),
+    },
+    # Sizes are the implementation's. Noise, which its authors add to images and spots, is left to the data's sensors.
+    "emdc": {
+        "mipi": Recipe(
+            loss=_emdc,
+            optimizer=_adamw,
+            schedule=Cosine(end=150, warm_up=10, floor=1e-3),
+            epochs=150,
+            batch=10,
+            augmentation=Augmentation(
+                crop=(256, 256), height=288, upside_down=0.5, rotation=35.0, zoom=(1.0, 1.0)
+            ),
+            average=0.9995,
+            clip=1000.0,
+        )
+    },
+    # Section 4.1 states neither size, nor augmentation, nor batch: size as in the later network of the same authors.
+    "magaconv": {
+        "nyu": Recipe(
+            loss=_magaconv,
+            optimizer=partial(torch.optim.SGD, lr=1e-3, momentum=0.95, weight_decay=1e-4),
+            schedule=Plateau(factor=0.5, patience=3),
+            epochs=80,
+            batch=8,
+            augmentation=Augmentation(crop=(192, 288), height=240),
+        )
+    },
+    # Section 4.1 states no number of epochs and no augmentation: the latter is NLSPN's. There is no image to lose.
+    "auxiliary": {
+        "kitti": Recipe(
+            loss=_auxiliary,
+            optimizer=_adam,
+            schedule=Milestones((5, 10, 15), factor=0.5),
+            epochs=20,
+            batch=16,
+            augmentation=Augmentation(crop=(352, 1216), image_dropout=0.0),
+        )
+    },
+}

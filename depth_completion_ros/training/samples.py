@@ -1,0 +1,221 @@
+"""What a network is trained on: an endless, reproducible stream of samples from any mix of data sets.
+
+Sample number n is the same in every run of the same seed and data, whichever process makes it, and however often a
+training was stopped before it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from depth_completion_ros.datasets.base import IndexedSource
+from depth_completion_ros.frame import Frame
+from depth_completion_ros.networks.registry import CompletionNetwork
+from depth_completion_ros.pipeline import sparse_depth_of
+from depth_completion_ros.training.augmentation import Augmentation, Pictures, augment
+from depth_completion_ros.training.sparsity import Sparsity, draw_lines, draw_points
+
+_ATTEMPTS = 50  # to draw a crop with anything in it
+_LUMA = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A data set and how many of the samples come from it, relative to the other data sets."""
+
+    source: IndexedSource
+    weight: float
+
+
+@dataclass
+class Batch:
+    """Samples of one crop size, (N, ..., H, W); depth in metres, 0 = none.
+
+    Attributes:
+        image: (N, H, W, 3) uint8 RGB, 0 where there is no image.
+        has_image: (N,) bool.
+        sparse_depth: (N, 1, H, W) float32.
+        ground_truth: (N, 1, H, W) float32.
+        initial_depth: (N, 1, H, W) float32, or None unless all frames have one.
+        names: of the data set and the frame, of each sample.
+    """
+
+    image: Tensor
+    has_image: Tensor
+    sparse_depth: Tensor
+    ground_truth: Tensor
+    initial_depth: Tensor | None
+    names: list[str]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        tensors = {key: value.to(device, non_blocking=True) for key, value in self._tensors().items()}
+        return Batch(**{**vars(self), **tensors})
+
+    def pin_memory(self) -> Batch:
+        """The same in memory that a GPU reads on its own."""
+        return Batch(**{**vars(self), **{key: value.pin_memory() for key, value in self._tensors().items()}})
+
+    def normalized_image(self, network: CompletionNetwork) -> Tensor:
+        """(N, 3, H, W) as the network takes it; the mean colour, which is 0, where there is no image."""
+        mean, std = (255 * torch.tensor(v, device=self.image.device) for v in (network.image_mean, network.image_std))
+        normalized = ((self.image.float() - mean) / std).permute(0, 3, 1, 2)
+        return normalized * self.has_image[:, None, None, None]
+
+    @property
+    def gray(self) -> Tensor:
+        """(N, 1, H, W) gray values in 0..255.
+
+        Raises:
+            ValueError: a sample has no image.
+        """
+        if not self.has_image.all():
+            missing = next(name for name, has in zip(self.names, self.has_image, strict=True) if not has)
+            raise ValueError(f"{missing} has no image, which the network is to learn to reconstruct")
+        return (self.image.float() @ torch.tensor(_LUMA, device=self.image.device))[:, None]
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {key: value for key, value in vars(self).items() if isinstance(value, Tensor)}
+
+
+class SampleStream(Dataset[tuple[Pictures, str]]):
+    """Sample number 0, 1, 2, ..., without end.
+
+    An epoch has as many samples as the data sets have frames. Within it, each data set has its share, and takes its
+    frames in a new random order, none a second time before all had their turn.
+
+    Args:
+        shares: the data sets; every frame must come with a ground truth.
+        augmentation: of every frame.
+        sparsity: how much of what was measured a sample has.
+        seed: of everything that is drawn.
+
+    Raises:
+        ValueError: there is no data, or a weight is not positive.
+    """
+
+    def __init__(self, shares: Sequence[Share], augmentation: Augmentation, sparsity: Sparsity, seed: int) -> None:
+        if not shares or min(share.weight for share in shares) <= 0:
+            raise ValueError("a training needs data, and weights above 0")
+        self.shares = tuple(shares)
+        self.augmentation = augmentation
+        self.sparsity = sparsity
+        self.seed = seed
+        self.epoch_length = sum(len(share.source) for share in shares)
+        if not self.epoch_length:
+            raise ValueError(f"{', '.join(share.source.name for share in shares)}: no frame to train on")
+        self._order = self._draw_order(0)
+        self._epoch = 0
+
+    def __getitem__(self, number: int) -> tuple[Pictures, str]:
+        """The sample and its name.
+
+        Raises:
+            ValueError: the frame has no ground truth or does not fit the recipe, or no crop of it has anything to see.
+            OSError: the frame cannot be read.
+        """
+        epoch, position = divmod(number, self.epoch_length)
+        if epoch != self._epoch:
+            self._order, self._epoch = self._draw_order(epoch), epoch
+        which, index = self._order[position]
+        source = self.shares[which].source
+        frame = source[int(index)]
+        name = f"{source.name}/{frame.name or index}"
+        rng = np.random.default_rng([self.seed, number])
+        return draw_sample(frame, name, self.augmentation, self.sparsity, rng), name
+
+    def _draw_order(self, epoch: int) -> NDArray[np.int64]:
+        """(epoch_length, 2) which data set and which of its frames."""
+        rng = np.random.default_rng([self.seed, epoch, 1])  # of three numbers, so that no sample has the same
+        weights = np.array([share.weight for share in self.shares])
+        ends = np.rint(np.cumsum(weights) / weights.sum() * self.epoch_length).astype(int)
+        order = np.empty((self.epoch_length, 2), np.int64)
+        for which, (start, end) in enumerate(zip((0, *ends), ends, strict=False)):
+            frames = len(self.shares[which].source)
+            rounds = [rng.permutation(frames) for _ in range(-(-(end - start) // frames))] or [np.empty(0, np.int64)]
+            order[start:end, 0] = which
+            order[start:end, 1] = np.concatenate(rounds)[: end - start]
+        return rng.permutation(order)
+
+
+def draw_sample(
+    frame: Frame, name: str, augmentation: Augmentation, sparsity: Sparsity, rng: np.random.Generator
+) -> Pictures:
+    """One variation of a frame, with at least one measurement and one pixel of ground truth.
+
+    Raises:
+        ValueError: see :meth:`SampleStream.__getitem__`.
+    """
+    if frame.ground_truth is None:
+        raise ValueError(f"{name} has no ground truth to train on")
+    for _ in range(_ATTEMPTS):
+        by_points = sparsity.points is not None and (sparsity.lines is None or rng.random() < 0.5)
+        if sparsity.lines is not None and not by_points:
+            sparse = draw_lines(frame, sparsity.lines, rng)
+        elif frame.points is None and frame.depth is None and by_points:
+            sparse = frame.ground_truth  # such as NYU's, whose depth is both
+        else:
+            sparse = sparse_depth_of(frame)
+        pictures = Pictures(frame.camera, frame.image, sparse, frame.ground_truth, frame.initial_depth)
+        seen = augment(pictures, augmentation, rng)
+        if by_points and sparsity.points is not None:
+            seen = Pictures(**{**vars(seen), "sparse_depth": draw_points(seen.sparse_depth, sparsity.points, rng)})
+        if seen.sparse_depth.any() and seen.ground_truth.any():
+            return seen
+    height, width = augmentation.crop
+    raise ValueError(
+        f"{name}: none of {_ATTEMPTS} crops of {width}x{height} pixels had a measurement and ground truth in it"
+    )
+
+
+def collate(samples: Sequence[tuple[Pictures, str]]) -> Batch:
+    """Joins samples of one crop size."""
+    pictures = [picture for picture, _ in samples]
+    empty = np.zeros((*pictures[0].sparse_depth.shape, 3), np.uint8)
+    images = [empty if picture.image is None else picture.image for picture in pictures]
+    initial = [picture.initial_depth for picture in pictures if picture.initial_depth is not None]
+    return Batch(
+        image=torch.from_numpy(np.stack(images)),
+        has_image=torch.tensor([picture.image is not None for picture in pictures]),
+        sparse_depth=_stack([picture.sparse_depth for picture in pictures]),
+        ground_truth=_stack([picture.ground_truth for picture in pictures]),
+        initial_depth=_stack(initial) if len(initial) == len(pictures) else None,
+        names=[name for _, name in samples],
+    )
+
+
+def load(stream: SampleStream, batches: Iterable[list[int]], workers: int, *, pin: bool) -> Iterator[Batch]:
+    """Makes the batches, each given by the numbers of its samples, in ``workers`` processes; 0 makes them here."""
+    # Not forked from this process: threads of PyTorch, OpenCV or Open3D, once started here, hang in a fork.
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload([__name__])
+    loader = DataLoader(
+        stream,
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=pin,
+        worker_init_fn=_one_thread,
+        multiprocessing_context=processes if workers else None,
+        # Or the loader would draw from the one that the network's own randomness comes from.
+        generator=torch.Generator(),
+    )
+    return iter(loader)
+
+
+def _one_thread(worker: int) -> None:
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+
+
+def _stack(maps: Sequence[NDArray[np.float32]]) -> Tensor:
+    return torch.from_numpy(np.stack(maps)[:, None])

@@ -1,0 +1,82 @@
+"""How much of a scan the network gets in training: so many lines of a LiDAR, or so many points, drawn anew each time.
+
+Jun et al., "Masked Spatial Propagation Network for Sparsity-Adaptive Depth Refinement", CVPR 2024, train one network
+for every sparsity: 4 to 64 lines of KITTI's LiDAR, or 10 to 1000 points of NYU's depth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depth_completion_ros.frame import Frame
+from depth_completion_ros.geometry.camera import Camera
+from depth_completion_ros.geometry.projection import project_points
+from depth_completion_ros.pipeline import sparse_depth_of
+
+_BANDS = 64  # in which a depth image without rings is divided, as many as KITTI's LiDAR has lines
+
+
+@dataclass(frozen=True)
+class Sparsity:
+    """Smallest and largest numbers that are drawn from, both included.
+
+    Attributes:
+        lines: of LiDAR lines.
+        points: of single measurements within the crop. With both, either is drawn as often; with neither, everything
+            that was measured is given.
+    """
+
+    lines: tuple[int, int] | None = None
+    points: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        for name, span in (("lines", self.lines), ("points", self.points)):
+            if span is not None and not 1 <= span[0] <= span[1]:
+                raise ValueError(f"numbers of {name} from {span[0]} to {span[1]} were asked for, expected 1 or more")
+
+
+def draw_lines(frame: Frame, span: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
+    """The (H, W) sparse depth, in metres, of some lines of a frame, drawn without replacement.
+
+    A cloud that knows its rings loses whole rings; their number bounds that of the lines. A depth image, such as those
+    of the KITTI benchmark, is divided by elevation into 64 bands as in the paper's implementation. A cloud without
+    rings, such as that of a solid-state LiDAR, has no lines to choose from and stays whole.
+
+    Raises:
+        ValueError: the frame has neither points nor a depth image.
+    """
+    if frame.points is not None:
+        if frame.rings is None:
+            return sparse_depth_of(frame)
+        rings = np.unique(frame.rings[frame.rings >= 0])
+        low, high = (min(limit, len(rings)) for limit in span)
+        kept = rng.choice(rings, rng.integers(low, high + 1), replace=False)
+        return project_points(frame.points[np.isin(frame.rings, kept)], frame.camera, frame.extrinsic)
+    depth = sparse_depth_of(frame)
+    low, high = (min(limit, _BANDS) for limit in span)
+    kept = rng.choice(_BANDS, rng.integers(low, high + 1), replace=False)
+    return np.where(np.isin(elevation_bands(depth, frame.camera), kept), depth, np.float32(0))
+
+
+def elevation_bands(depth: NDArray[np.float32], camera: Camera) -> NDArray[np.int64]:
+    """(H, W) in which of 64 bands of equal angle, from the highest measurement to the lowest, a pixel looks."""
+    rays = camera.rays()
+    pitch = np.arctan2(rays[..., 1], np.hypot(rays[..., 0], 1))
+    measured = pitch[(depth > 0) & np.isfinite(pitch)]
+    if not measured.size:
+        return np.zeros(depth.shape, np.int64)
+    low, high = measured.min(), measured.max()
+    position = (np.nan_to_num(pitch, nan=low) - low) / max(high - low, 1e-9)
+    return np.clip(position * _BANDS, 0, _BANDS - 1).astype(np.int64)
+
+
+def draw_points(depth: NDArray[np.float32], span: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Keeps so many measurements of an (H, W) depth image, or all if it has fewer."""
+    measured = np.flatnonzero(depth)
+    kept = rng.choice(measured, min(int(rng.integers(span[0], span[1] + 1)), len(measured)), replace=False)
+    sparse = np.zeros_like(depth)
+    sparse.flat[kept] = depth.flat[kept]
+    return sparse

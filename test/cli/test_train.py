@@ -1,0 +1,66 @@
+"""Training through the command line."""
+
+import csv
+import sys
+
+import pytest
+
+from depth_completion_ros.cli.main import main
+from depth_completion_ros.cli.train import open_share
+from depth_completion_ros.datasets.cache import CachedSource
+from depth_completion_ros.pipeline import DepthCompleter
+
+TINY = ["--preset", "lite", "--crop", "64", "96", "--height", "0", "--batch", "1", "--workers", "0", "--device", "cpu"]
+
+
+def train(tmp_path, *arguments, data="synthetic,frames=1,seed=2"):
+    where = ["--data", data, "--cache", str(tmp_path / "cache"), "--output", str(tmp_path / "run")]
+    return main(["train", *TINY, *where, *arguments])
+
+
+def test_a_checkpoint_comes_of_it(tmp_path, capsys):
+    assert train(tmp_path, "--model", "mspn", "--option", "rules=nyu", "--steps", "2") == 0
+    assert f"--checkpoint {tmp_path / 'run'}" in capsys.readouterr().out
+    completer = DepthCompleter("mspn", "cpu", checkpoint=tmp_path / "run")
+    assert completer.network.options["rules"] == "nyu"
+    with (tmp_path / "run" / "losses.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 2
+    # The same command is done at once, another one is refused.
+    assert train(tmp_path, "--model", "mspn", "--option", "rules=nyu", "--steps", "2") == 0
+    assert train(tmp_path, "--model", "mspn", "--steps", "2") == 2
+    assert "is of another training" in capsys.readouterr().err
+
+
+def test_epochs_count_frames(tmp_path):
+    assert train(tmp_path, "--model", "emdc", "--epochs", "3") == 0
+    assert len((tmp_path / "run" / "losses.csv").read_text().splitlines()) == 1 + 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--model", "classical"], "'classical' cannot be trained; those that can: nlspn"),
+        (["--model", "emdc", "--recipe", "kitti"], "'emdc' has no recipe for 'kitti'; available: mipi"),
+        (["--model", "emdc", "--option", "mode"], "'mode' is not of the form NAME=VALUE"),
+        (["--model", "emdc", "--steps", "1", "--precision", "int8"], "unknown precision 'int8'"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(tmp_path, capsys, arguments, words):
+    assert train(tmp_path, *arguments) == 2
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1
+
+
+def test_tensorboard_that_is_missing_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    assert train(tmp_path, "--model", "emdc", "--steps", "1", "--tensorboard") == 2
+    assert "pip install tensorboard" in capsys.readouterr().err
+
+
+def test_shares_count_frames_unless_weighed(tmp_path):
+    assert open_share("synthetic,frames=7", None).weight == 7
+    share = open_share("synthetic,frames=7,weight=2.5", tmp_path)
+    assert share.weight == 2.5
+    assert isinstance(share.source, CachedSource) and len(share.source) == 7
+    with pytest.raises(ValueError, match="its options: frames"):
+        open_share("synthetic,frame=7", None)

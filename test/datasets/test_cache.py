@@ -1,0 +1,103 @@
+"""Frames in a cache folder: nearly the same ones, made once."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from recordings import lidar_frames
+
+from depth_completion_ros.datasets.base import IndexedSource
+from depth_completion_ros.datasets.cache import CachedSource, write_atomically
+from depth_completion_ros.frame import Frame
+from depth_completion_ros.geometry.camera import Camera
+from depth_completion_ros.geometry.projection import project_points
+
+
+class Counting(IndexedSource):
+    name = "counting"
+
+    def __init__(self, frames):
+        self.frames, self.made = frames, []
+
+    def __len__(self):
+        return len(self.frames)
+
+    def __getitem__(self, index):
+        self.made.append(index)
+        return self.frames[index]
+
+
+def same(first, second):
+    return all(np.array_equal(value, getattr(second, key)) for key, value in vars(first).items())
+
+
+def test_frames_are_made_once_and_come_alike_from_then_on(tmp_path):
+    source = Counting(lidar_frames())
+    cached = CachedSource(source, tmp_path, "five")
+    first = [cached[k] for k in (3, 0, 1)]
+    again = CachedSource(source, tmp_path, "five")
+    assert all(same(frame, again[k]) for frame, k in zip(first, (3, 0, 1), strict=True))
+    assert source.made == [3, 0, 1]
+    assert len(again) == len(source)
+
+
+def test_what_is_kept_is_what_was_seen(tmp_path):
+    for k, frame in enumerate(lidar_frames()):
+        found = CachedSource(Counting([frame]), tmp_path / str(k), "one")[0]
+        assert (found.stamp, found.name, found.camera) == (frame.stamp, frame.name, frame.camera)
+        np.testing.assert_array_equal(found.extrinsic, frame.extrinsic)
+        assert np.abs(found.ground_truth - frame.ground_truth).max() <= 1 / 512
+        before, after = (project_points(f.points, f.camera, f.extrinsic) for f in (frame, found))
+        both = (before > 0) & (after > 0)
+        assert both.sum() > 0.9 * max((before > 0).sum(), 1)
+        assert np.median(np.abs(before - after)[both]) < 0.004
+        assert found.rings.shape == (len(found.points),)
+
+
+def test_depth_cameras_are_kept(tmp_path):
+    rng = np.random.default_rng(0)
+    depth_camera = Camera(20, 16, 15.0, 15.0, 10.0, 8.0, "plumb_bob", (0.1, 0.01, 0.0, 0.0))
+    image = np.linspace(0, 255, 24 * 30 * 3).reshape(24, 30, 3).astype(np.uint8)
+    frame = Frame(
+        stamp=7,
+        camera=Camera(30, 24, 25.0, 25.0, 15.0, 12.0),
+        image=image,
+        depth=rng.uniform(1, 200, (16, 20)).astype(np.float32),
+        depth_camera=depth_camera,
+        initial_depth=rng.uniform(1, 9, (24, 30)).astype(np.float32),
+    )
+    found = CachedSource(Counting([frame]), tmp_path, "one")[0]
+    assert found.depth_camera == depth_camera
+    assert np.abs(found.depth - frame.depth).max() <= 1 / 512
+    assert np.abs(found.initial_depth - frame.initial_depth).max() <= 1 / 512
+    assert found.ground_truth is None and found.points is None
+    assert np.abs(found.image.astype(int) - image).mean() < 3
+    blind = CachedSource(Counting([replace(frame, image=None)]), tmp_path / "blind", "one")[0]
+    assert blind.image is None
+
+
+def test_another_sources_folder_is_refused(tmp_path):
+    CachedSource(Counting(lidar_frames()), tmp_path, "five")
+    with pytest.raises(ValueError, match="caches 'five' in format 1, not 'six'"):
+        CachedSource(Counting(lidar_frames()), tmp_path, "six")
+
+
+def test_damaged_files_are_named(tmp_path):
+    cached = CachedSource(Counting(lidar_frames()), tmp_path, "five")
+    assert cached[2].points is not None
+    file = next(tmp_path.glob("*2.npz"))
+    content = file.read_bytes()
+    for damage in (content[: len(content) // 2], b"", b"something else"):
+        file.write_bytes(damage)
+        with pytest.raises(ValueError, match=f"{file}: damaged cache file"):
+            cached[2]
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(tmp_path / "file", b"content")
+    assert not list(tmp_path.iterdir())

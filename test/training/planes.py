@@ -1,0 +1,103 @@
+"""Frames of slanted planes: quick to make, with depth known in closed form. Run as a program, trains on them."""
+
+import os
+import signal
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from depth_completion_ros.datasets.base import IndexedSource
+from depth_completion_ros.frame import Frame
+from depth_completion_ros.geometry.camera import Camera
+from depth_completion_ros.training.augmentation import Augmentation
+from depth_completion_ros.training.processes import Processes, join_processes
+from depth_completion_ros.training.recipes import recipe
+from depth_completion_ros.training.samples import SampleStream, Share
+from depth_completion_ros.training.sparsity import Sparsity
+from depth_completion_ros.training.trainer import Settings, Trainer
+
+CAMERA = Camera(160, 96, 110.0, 110.0, 71.0, 52.5)
+RINGS = 24
+STEPS = 10
+
+
+def plane_depth(camera, normal, distance):
+    """Where the rays of a camera meet the plane normal @ x == distance."""
+    rays = np.concatenate([camera.rays(), np.ones((camera.height, camera.width, 1))], -1)
+    return (distance / (rays @ normal)).astype(np.float32)
+
+
+class Planes(IndexedSource):
+    """A LiDAR at the place of the camera, which sees a plane whose brightness tells its depth."""
+
+    def __init__(self, frames=4, camera=CAMERA, name="planes"):
+        self.name, self.camera, self.frames = name, camera, frames
+
+    def __len__(self):
+        return self.frames
+
+    def plane(self, index):
+        rng = np.random.default_rng(index)
+        return np.array([rng.uniform(-0.3, 0.3), rng.uniform(-0.3, 0.3), 1.0]), rng.uniform(5, 20)
+
+    def __getitem__(self, index):
+        depth = plane_depth(self.camera, *self.plane(index))
+        rows = np.arange(2, self.camera.height, self.camera.height // RINGS)[:RINGS]
+        points = self.camera.unproject(depth)[rows, ::2]
+        rings = np.repeat(np.arange(len(rows)), points.shape[1])
+        image = np.stack([np.clip(255 - 8 * depth, 0, 255)] * 3, -1).astype(np.uint8)
+        return Frame(
+            stamp=index + 1,
+            camera=self.camera,
+            image=image,
+            points=points.reshape(-1, 3),
+            rings=rings,
+            ground_truth=depth,
+            name=f"plane {index}",
+        )
+
+
+class Fatal(Planes):
+    """Kills the process that takes this many frames of it."""
+
+    def __init__(self, alive):
+        super().__init__()
+        self.alive = alive
+
+    def __getitem__(self, index):
+        self.alive -= 1
+        if self.alive < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getitem__(index)
+
+
+def tiny_trainer(folder, model="emdc", source=None, *, processes=None, learning_rate=1e-3, crop=(64, 96), **settings):
+    """A training of few and small steps by the recipe of a model."""
+    chosen = recipe(model)
+    chosen = replace(
+        chosen,
+        batch=2,
+        augmentation=Augmentation(crop, zoom=(1.0, 1.2), image_dropout=0.0 if model == "auxiliary" else 0.2),
+        sparsity=Sparsity(lines=(4, 24)),
+        optimizer=partial(chosen.optimizer, lr=learning_rate),
+    )
+    stream = SampleStream([Share(source or Planes(), 1.0)], chosen.augmentation, chosen.sparsity, seed=3)
+    return Trainer(
+        model,
+        {"preset": "lite"},
+        chosen,
+        stream,
+        Path(folder),
+        Settings(**{"steps": STEPS, "save_every": 3, **settings}),
+        processes or Processes(0, 1, torch.device("cpu")),
+    )
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    with join_processes("cpu") as joined:
+        tiny_trainer(sys.argv[1], source=Fatal(int(sys.argv[2])), processes=joined).run()

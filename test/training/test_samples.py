@@ -1,0 +1,111 @@
+"""The stream of samples: the same for the same seed, fair to every frame, and never empty."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from planes import Planes
+
+from depth_completion_ros.networks.registry import create
+from depth_completion_ros.training.augmentation import Augmentation
+from depth_completion_ros.training.samples import SampleStream, Share, collate, load
+from depth_completion_ros.training.sparsity import Sparsity
+
+CROP = Augmentation((32, 48), image_dropout=0.5)
+
+
+LINES = Sparsity(lines=(4, 24))
+
+
+def stream(*shares, seed=0, sparsity=LINES):
+    return SampleStream(shares or (Share(Planes(), 1),), CROP, sparsity, seed)
+
+
+def same(first, second):
+    return first.names == second.names and all(
+        torch.equal(value, vars(second)[key]) for key, value in vars(first).items() if isinstance(value, torch.Tensor)
+    )
+
+
+def test_samples_are_the_same_in_any_order_and_process():
+    numbers = [[7, 2], [0, 11], [5, 5]]
+    here = list(load(stream(), numbers, 0, pin=False))
+    there = list(load(stream(), numbers, 2, pin=False))
+    assert len(here) == 3 and all(map(same, here, there))
+    assert not same(here[0], next(load(stream(seed=1), numbers, 0, pin=False)))
+
+
+def test_loading_leaves_the_randomness_of_the_network_alone():
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    list(load(stream(), [[0], [1]], 0, pin=False))
+    assert torch.rand(1) == expected
+
+
+def test_every_frame_has_its_turn_in_every_epoch():
+    samples = stream(Share(Planes(5), 5))
+    for epoch in range(3):
+        names = [samples[5 * epoch + k][1] for k in range(5)]
+        assert sorted(names) == [f"planes/plane {k}" for k in range(5)]
+
+
+def test_data_sets_have_their_shares():
+    samples = stream(Share(Planes(30, name="a"), 1), Share(Planes(10, name="b"), 3))
+    names = [samples[k][1] for k in range(40)]
+    assert Counter(name[0] for name in names) == {"a": 10, "b": 30}
+    assert set(Counter(name for name in names if name[0] == "b").values()) == {3}
+
+
+def test_pictures_fit_together():
+    batch = collate([stream()[k] for k in range(6)])
+    assert batch.image.shape == (6, 32, 48, 3) and batch.sparse_depth.shape == (6, 1, 32, 48)
+    measured = batch.sparse_depth > 0
+    assert measured.flatten(1).any(1).all()
+    both = measured & (batch.ground_truth > 0)
+    error = (batch.sparse_depth - batch.ground_truth)[both].abs() / batch.ground_truth[both]
+    assert error.max() < 0.03
+
+
+def test_a_dead_camera_is_the_mean_color():
+    network = create("emdc", preset="lite")
+    batch = collate([stream()[k] for k in range(8)])
+    assert 0 < batch.has_image.sum() < 8
+    image = batch.normalized_image(network)
+    assert not image[~batch.has_image].any()
+    expected = (batch.image[batch.has_image] / 255 - torch.tensor(network.image_mean)) / torch.tensor(network.image_std)
+    torch.testing.assert_close(image[batch.has_image], expected.permute(0, 3, 1, 2))
+    with pytest.raises(ValueError, match="has no image"):
+        _ = batch.gray
+
+
+def test_points_come_from_the_ground_truth_where_nothing_else_was_measured():
+    class Dense(Planes):
+        def __getitem__(self, index):
+            return replace(super().__getitem__(index), points=None, rings=None)
+
+    samples = stream(Share(Dense(), 1), sparsity=Sparsity(points=(10, 20)))
+    for k in range(8):
+        pictures, _ = samples[k]
+        assert 10 <= np.count_nonzero(pictures.sparse_depth) <= 20
+
+
+def test_frames_that_cannot_be_used_are_named():
+    class Blind(Planes):
+        def __getitem__(self, index):
+            return replace(super().__getitem__(index), ground_truth=None)
+
+    with pytest.raises(ValueError, match=r"planes/plane \d has no ground truth"):
+        stream(Share(Blind(), 1))[0]
+
+    class Empty(Planes):
+        def __getitem__(self, index):
+            frame = super().__getitem__(index)
+            return replace(frame, ground_truth=np.zeros_like(frame.ground_truth))
+
+    with pytest.raises(ValueError, match="none of 50 crops of 48x32 pixels"):
+        stream(Share(Empty(), 1))[0]
+    with pytest.raises(ValueError, match="weights above 0"):
+        stream(Share(Planes(), 0))

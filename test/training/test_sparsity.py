@@ -1,0 +1,70 @@
+"""How many lines or points are given, and which."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from planes import CAMERA, RINGS, Planes
+
+from depth_completion_ros.pipeline import sparse_depth_of
+from depth_completion_ros.training.sparsity import Sparsity, draw_lines, draw_points, elevation_bands
+
+
+def test_whole_rings_stay_as_many_as_drawn():
+    frame = Planes()[0]
+    whole = sparse_depth_of(frame)
+    rows = np.flatnonzero(whole.any(1))
+    assert len(rows) == RINGS
+    rng = np.random.default_rng(0)
+    counts = set()
+    for _ in range(200):
+        sparse = draw_lines(frame, (4, 12), rng)
+        kept = sparse.any(1)
+        np.testing.assert_array_equal(sparse[kept], whole[kept])
+        counts.add(int(kept.sum()))
+    assert counts == set(range(4, 13))
+
+
+def test_a_lidar_of_fewer_rings_gives_all_it_has():
+    frame = Planes()[0]
+    np.testing.assert_array_equal(draw_lines(frame, (64, 64), np.random.default_rng(0)), sparse_depth_of(frame))
+
+
+def test_depth_images_lose_bands_of_equal_elevation():
+    frame = replace(Planes()[0], points=None, rings=None)
+    frame = replace(frame, depth=frame.ground_truth)
+    bands = elevation_bands(frame.depth, CAMERA)
+    # Of straight rows of pixels, those at the sides are seen at a smaller elevation.
+    middle = round(CAMERA.cx)
+    pitch = np.degrees(np.arctan((np.arange(96) - CAMERA.cy) / CAMERA.fy))
+    steps = np.flatnonzero(np.diff(bands[:, middle]))
+    assert bands[0, middle] == 0 and bands[-1, middle] == 63
+    assert np.abs(np.diff(pitch[steps]) - (pitch[-1] - pitch[0]) / 64).max() < 0.6
+    sparse = draw_lines(frame, (16, 16), np.random.default_rng(0))
+    assert len(np.unique(bands[sparse > 0])) == 16
+    assert np.array_equal(sparse > 0, np.isin(bands, np.unique(bands[sparse > 0])))
+
+
+def test_points_are_as_many_as_drawn():
+    depth = Planes()[0].ground_truth
+    rng = np.random.default_rng(0)
+    counts = [np.count_nonzero(draw_points(depth, (10, 40), rng)) for _ in range(300)]
+    assert (min(counts), max(counts)) == (10, 40)
+    sparse = draw_points(depth, (10, 40), rng)
+    np.testing.assert_array_equal(sparse[sparse > 0], depth[sparse > 0])
+    assert np.count_nonzero(draw_points(sparse, (1000, 1000), rng)) == np.count_nonzero(sparse)
+
+
+def test_a_cloud_without_lines_stays_whole():
+    frame = replace(Planes()[0], rings=None)
+    np.testing.assert_array_equal(draw_lines(frame, (4, 8), np.random.default_rng(0)), sparse_depth_of(frame))
+
+
+def test_impossible_requests_are_refused():
+    frame = replace(Planes()[0], points=None, rings=None)
+    with pytest.raises(ValueError, match="plane 0 has neither points nor a depth image"):
+        draw_lines(frame, (4, 8), np.random.default_rng(0))
+    with pytest.raises(ValueError, match="from 0 to 5"):
+        Sparsity(lines=(0, 5))
+    with pytest.raises(ValueError, match="from 9 to 5"):
+        Sparsity(points=(9, 5))

@@ -1,0 +1,145 @@
+"""Whole trainings, of few and small steps."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import planes
+import pytest
+import torch
+from planes import STEPS, Planes, tiny_trainer
+
+from depth_completion_ros.checkpoints import load_checkpoint
+from depth_completion_ros.pipeline import DepthCompleter, sparse_depth_of
+from depth_completion_ros.training.journal import CURVE
+from depth_completion_ros.training.trainer import NotFiniteError
+
+RATES = {"auxiliary": 1e-3, "emdc": 3e-3, "magaconv": 1e-3, "mspn": 1e-3, "nlspn": 1e-3}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def curve(folder):
+    with (Path(folder) / CURVE).open() as file:
+        return list(csv.DictReader(file))
+
+
+def losses(folder):
+    return [float(row["loss"]) for row in curve(folder)]
+
+
+def run_alone(*arguments, launcher=()):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, *launcher, planes.__file__, *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("model", RATES)
+def test_the_loss_falls(model, tmp_path):
+    tiny_trainer(tmp_path, model, Planes(1), steps=24, learning_rate=RATES[model], save_every=24).run()
+    found = losses(tmp_path)
+    assert len(found) == 24
+    assert sum(found[-6:]) < 0.8 * sum(found[:6]), found
+
+
+def test_a_killed_training_goes_on_as_if_nothing_had_been(tmp_path):
+    tiny_trainer(tmp_path / "whole").run()
+    killed = run_alone(tmp_path / "killed", 15)  # frames, of which a step takes two
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert len(curve(tmp_path / "killed")) == 7
+    resumed = tiny_trainer(tmp_path / "killed", workers=1)
+    assert resumed.step == 6  # the last that was saved
+    resumed.run()
+    assert curve(tmp_path / "killed") == curve(tmp_path / "whole")
+    assert len(curve(tmp_path / "whole")) == STEPS
+    whole, killed = (load_checkpoint(tmp_path / name).state_dict() for name in ("whole", "killed"))
+    assert all(torch.equal(value, killed[key]) for key, value in whole.items())
+
+
+def test_another_training_is_not_continued(tmp_path):
+    tiny_trainer(tmp_path, steps=1).run()
+    with pytest.raises(ValueError, match="seed 0 instead of 1"):
+        tiny_trainer(tmp_path, steps=1, seed=1)
+    assert tiny_trainer(tmp_path, steps=1).step == 1
+
+
+def test_processes_together_do_what_one_does_in_parts(tmp_path):
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    result = run_alone(tmp_path / "two", 1000, launcher=launcher)
+    assert result.returncode == 0, result.stderr
+    tiny_trainer(tmp_path / "one", accumulate=2).run()
+    # Exactly so at first; then the running sums of floating point numbers, in another order, drift apart.
+    assert losses(tmp_path / "two")[:3] == pytest.approx(losses(tmp_path / "one")[:3], rel=1e-3)
+    assert len(losses(tmp_path / "two")) == STEPS
+
+
+def test_what_was_trained_completes_depth(tmp_path):
+    trainer = tiny_trainer(tmp_path, "mspn", steps=3)
+    trainer.run()
+    completer = DepthCompleter("mspn", "cpu", checkpoint=tmp_path)
+    frame = Planes()[0]
+    completion = completer(frame.image, sparse_depth_of(frame))
+    assert completion.depth.shape == frame.ground_truth.shape
+    assert load_checkpoint(tmp_path).crop == (64, 96)
+    trained = dict(trainer.network.named_parameters())
+    # The average of the weights, not the last ones, is what is used.
+    used = dict(load_checkpoint(tmp_path).named_parameters())
+    assert any(not torch.equal(value, trained[key]) for key, value in used.items())
+
+
+def test_mixed_precision_trains(tmp_path):
+    tiny_trainer(tmp_path, steps=3, precision="bfloat16").run()
+    full = tmp_path / "full"
+    tiny_trainer(full, steps=3).run()
+    assert losses(tmp_path) == pytest.approx(losses(full), rel=0.1)
+    assert losses(tmp_path) != losses(full)
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_batch(tmp_path, monkeypatch):
+    trainer = tiny_trainer(tmp_path)
+    compute = trainer._loss
+
+    def break_down(module, batch):
+        return compute(module, batch) * (float("nan") if trainer.step == 2 else 1)
+
+    monkeypatch.setattr(trainer, "_loss", break_down)
+    with pytest.raises(NotFiniteError, match=r"step 3: the loss is nan on planes/plane \d, planes/plane \d;") as error:
+        trainer.run()
+    file = tmp_path / "not_finite_step_3_process_0.pt"
+    assert str(file) in str(error.value)
+    content = torch.load(file, weights_only=True)
+    assert content["batch"]["sparse_depth"].shape == (2, 1, 64, 96)
+    trainer.network.load_state_dict(content["network"])
+    assert len(curve(tmp_path)) == 2
+
+
+def test_a_gradient_that_is_not_finite_stops_too(tmp_path, monkeypatch):
+    trainer = tiny_trainer(tmp_path)
+    compute = trainer._loss
+
+    def break_down(module, batch):
+        loss = compute(module, batch)
+        return loss + (loss - loss.detach()).abs().sqrt()  # the root of 0 has an infinite slope
+
+    monkeypatch.setattr(trainer, "_loss", break_down)
+    with pytest.raises(NotFiniteError, match="step 1: the gradient is nan"):
+        trainer.run()
+
+
+def test_batches_that_cannot_be_divided_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="batch of 2 cannot be divided among 1 process"):
+        tiny_trainer(tmp_path, accumulate=3)
