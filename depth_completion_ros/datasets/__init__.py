@@ -19,7 +19,8 @@ def open_source(path: str | os.PathLike[str], **options: Any) -> FrameSource:
     """Opens whatever recording lies at ``path``, or the ``synthetic`` street.
 
     Args:
-        path: the word ``synthetic``, a bag (a rosbag2 folder, or a .mcap, .db3 or .bag file), a KITTI depth
+        path: the word ``synthetic`` (a drive along a street), ``synthetic-streets`` or ``synthetic-rooms`` (single
+            frames, each in a world of its own), a bag (a rosbag2 folder, or a .mcap, .db3 or .bag file), a KITTI depth
             completion folder, or a KITTI raw drive or a folder above one.
         options: options of the source, as its class describes them: e.g. ``camera`` of KITTI, ``points`` of a bag.
 
@@ -63,6 +64,8 @@ def _is_bag(path: Path) -> bool:
 # In the order in which they are tried: a KITTI raw drive may hold the benchmark's proj_depth as well.
 _KINDS: Final = (
     _Kind("the word 'synthetic'", lambda path: str(path) == "synthetic", "synthetic:SyntheticStreet", True),
+    _Kind("'synthetic-streets'", lambda path: str(path) == "synthetic-streets", "synthetic:SyntheticFrames", True),
+    _Kind("'synthetic-rooms'", lambda path: str(path) == "synthetic-rooms", "synthetic:SyntheticRooms", True),
     _Kind("a bag (a folder with metadata.yaml, *.mcap or *.db3; a .mcap, .db3 or .bag file)", _is_bag, "bag:BagSource"),
     _Kind(
         "a KITTI raw drive, or a folder one or two levels above one (velodyne_points/)",

@@ -3,6 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
+from depth_completion_ros.datasets import open_source
 from depth_completion_ros.datasets.synthetic import LIDARS, SyntheticFrames, SyntheticRooms, Tof, TofSpots
 from depth_completion_ros.datasets.synthetic.frames import ROOM_CAMERA, STREET_CAMERA
 from depth_completion_ros.datasets.synthetic.scene import open3d
@@ -99,3 +100,11 @@ def test_spots_agree_with_the_truth():
         measured, truth = in_picture(frame)
         assert 100 < len(measured) < 2000
         assert np.median(np.abs(measured / truth - 1)) < 0.04
+
+
+@pytest.mark.parametrize(("word", "kind"), [("streets", SyntheticFrames), ("rooms", SyntheticRooms)])
+def test_opened_by_their_words(word, kind):
+    opened = open_source(f"synthetic-{word}", frames=2, seed=7)
+    assert isinstance(opened, kind)
+    assert len(opened) == 2
+    assert opened.name.endswith("_7")
