@@ -58,6 +58,10 @@ class Mesh:
             self, corners=self.corners @ turn + np.array([x, y, z], np.float32), normals=self.normals @ turn
         )
 
+    def scaled(self, factor: float) -> Mesh:
+        """Larger by ``factor`` in all directions, about the origin."""
+        return replace(self, corners=self.corners * np.float32(factor), uv=self.uv * np.float32(factor))
+
 
 def merge(meshes: Iterable[Mesh]) -> Mesh:
     """All triangles in one mesh, in order."""
