@@ -21,8 +21,9 @@ from depth_completion_ros.geometry.projection import project_points, remove_hidd
 from depth_completion_ros.geometry.registration import register_depth
 from depth_completion_ros.memory import reuse_freed_memory
 from depth_completion_ros.monocular import MonocularEstimator
+from depth_completion_ros.networks.execution import Execution, Inputs, fastest
 from depth_completion_ros.networks.folding import fold_batch_norm
-from depth_completion_ros.networks.registry import CompletionNetwork, create
+from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, create
 
 _logger = logging.getLogger(__name__)
 
@@ -73,6 +74,8 @@ class DepthCompleter:
         self.device = _choose_device(device, model, network)
         fold_batch_norm(network)
         self.network = network.to(self.device)
+        # A GPU's own way to run the network is found on the first frame.
+        self._execution = None if self.device.type == "cuda" else Execution()
         self._estimator = MonocularEstimator(estimator, self.device) if estimator else None
         self.see_through = see_through
         reuse_freed_memory()
@@ -114,6 +117,7 @@ class DepthCompleter:
 
         Raises:
             EmptySparseDepthError: ``sparse_depth`` has no measurement.
+            MemoryError: the device has too little for images of this size.
             ValueError: an array has another shape, dtype or unit, or the model needs an image and got none.
         """
         return self._complete(image, sparse_depth, initial_depth, _Stages(self.device))
@@ -147,7 +151,7 @@ class DepthCompleter:
             initial_batch = None if initial_depth is None else self._depth_batch(initial_depth)
             stages.done("prepare")
 
-            output = self.network(image_batch, sparse_batch, initial_batch)
+            output = self._run((image_batch, sparse_batch, initial_batch))
             stages.done("run")
 
             depth, confidence = output.depth[0, 0].float(), output.confidence[0, 0].float()
@@ -157,6 +161,20 @@ class DepthCompleter:
             depth_array, confidence_array = depth.cpu().numpy(), confidence.cpu().numpy()
         stages.done("finish")
         return Completion(depth_array, confidence_array, sparse_depth, stages.milliseconds)
+
+    def _run(self, inputs: Inputs) -> NetworkOutput:
+        if self._execution is None:
+            self._execution = fastest(self.network, inputs)
+        try:
+            return self._execution.run(self.network, inputs)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+                raise
+            height, width = inputs[1].shape[-2:]
+            raise MemoryError(
+                f"{width}x{height} pixels need more memory than {self.device} has for model {self.model!r}; "
+                "use a smaller preset or smaller images"
+            ) from error
 
     def _image_batch(self, image: NDArray[np.uint8]) -> Tensor:
         """(1, 3, H, W) float32, normalised as the network was trained."""

@@ -18,8 +18,8 @@ def add_model_options(parser: argparse.ArgumentParser, models: str = "see 'depth
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
 
 
-def load_model(options: argparse.Namespace, model: str | None = None) -> DepthCompleter:
-    """The model that was chosen, or another of the same options.
+def load_model(options: argparse.Namespace) -> DepthCompleter:
+    """The model that was chosen.
 
     Raises:
         ValueError, OSError: as :class:`DepthCompleter`.
@@ -27,4 +27,4 @@ def load_model(options: argparse.Namespace, model: str | None = None) -> DepthCo
     from depth_completion_ros.pipeline import DepthCompleter
 
     preset = {} if options.preset is None else {"preset": options.preset}
-    return DepthCompleter(model or options.model, options.device, checkpoint=options.checkpoint, **preset)
+    return DepthCompleter(options.model, options.device, checkpoint=options.checkpoint, **preset)

@@ -52,15 +52,13 @@ def run(options: argparse.Namespace) -> int:
 
     from depth_completion_ros.datasets import open_source
     from depth_completion_ros.evaluation.holdout import hold_out
-    from depth_completion_ros.networks.registry import models
 
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
     frames = list(islice(open_source(options.source), min(options.frames, 10)))
     if options.lines:
         frames = [hold_out(frame, options.lines) for frame in frames]
-    names = [info.name for info in models()] if options.model == "all" else [options.model]
-    results = {name: _time_model(name, frames, options) for name in names}
+    results = {each.model: _time_model(each, frames) for each in _chosen(options)}
     camera = frames[0].camera
     points = 0 if frames[0].points is None else len(frames[0].points)
     setting = {
@@ -82,15 +80,26 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _time_model(name: str, frames: list[Frame], options: argparse.Namespace) -> dict[str, tuple[float, float]]:
+def _chosen(options: argparse.Namespace) -> list[argparse.Namespace]:
+    """The options of each model to time; what has no presets has one size."""
+    from depth_completion_ros.networks.registry import models
+
+    if options.model != "all":
+        return [options]
+    changes = ({"model": info.name, "preset": options.preset if info.presets else None} for info in models())
+    return [argparse.Namespace(**(vars(options) | change)) for change in changes]
+
+
+def _time_model(options: argparse.Namespace, frames: list[Frame]) -> dict[str, tuple[float, float]]:
     import numpy as np
     from tqdm import tqdm
 
-    completer = load_model(options, name)
+    completer = load_model(options)
     durations: dict[str, list[float]] = defaultdict(list)
     with _message_stages() as messages:
-        repeated = islice(cycle(frames), options.frames + _WARM_UP)
-        for number, frame in enumerate(tqdm(repeated, name, options.frames + _WARM_UP, unit="frame", disable=None)):
+        total = options.frames + _WARM_UP
+        repeated = islice(cycle(frames), total)
+        for number, frame in enumerate(tqdm(repeated, options.model, total, unit="frame", disable=None)):
             stages = messages(frame, completer)
             if number >= _WARM_UP:
                 for stage, duration in stages.items():

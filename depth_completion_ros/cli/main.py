@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, MemoryError) as error:
         if options.debug:
             raise
         print(f"depth-completion: error: {_describe(error)}", file=sys.stderr)

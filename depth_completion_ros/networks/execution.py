@@ -1,0 +1,100 @@
+"""How a network is run on a GPU: memory format and precision, chosen by measurement where it will run.
+
+CUDA graphs and torch.compile are left out: the propagations take as many steps as a frame's measurements ask for, and
+sizes change with the camera, so that both would be built anew again and again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput
+
+_logger = logging.getLogger(__name__)
+
+_RUNS = 5
+# Half precision is taken only if half of the pixels stay this near to float32, relative to their depth.
+_TOLERANCE = 0.005
+
+Inputs = tuple[Tensor | None, Tensor, Tensor | None]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One way to run a network.
+
+    Attributes:
+        half: autocast to float16 (bfloat16 on a CPU); depth itself stays float32 in every network.
+        channels_last: weights and image in channels-last memory format.
+    """
+
+    half: bool = False
+    channels_last: bool = False
+
+    def __str__(self) -> str:
+        return f"{'half' if self.half else 'float32'}{', channels last' if self.channels_last else ''}"
+
+    def prepare(self, network: CompletionNetwork) -> None:
+        """Puts the weights into this memory format."""
+        for parameter in network.parameters():
+            if parameter.ndim == 4:
+                layout = torch.channels_last if self.channels_last else torch.contiguous_format
+                parameter.data = parameter.data.contiguous(memory_format=layout)
+
+    def run(self, network: CompletionNetwork, inputs: Inputs) -> NetworkOutput:
+        """Runs a network that was prepared for this way."""
+        image, sparse_depth, initial_depth = inputs
+        if image is not None and self.channels_last:
+            image = image.contiguous(memory_format=torch.channels_last)
+        kind = sparse_depth.device.type
+        precision = torch.float16 if kind == "cuda" else torch.bfloat16
+        with torch.autocast(kind, precision) if self.half else nullcontext():
+            output: NetworkOutput = network(image, sparse_depth, initial_depth)
+        return output
+
+
+EVERY_WAY = tuple(Execution(half, channels_last) for half in (False, True) for channels_last in (False, True))
+
+
+def fastest(network: CompletionNetwork, inputs: Inputs, ways: Sequence[Execution] = EVERY_WAY) -> Execution:
+    """The fastest of several ways to run ``network`` on ``inputs``, of those that agree with the first; prepared.
+
+    Args:
+        network: on its device, in evaluation mode.
+        inputs: of a real frame: image, sparse depth and initial depth, as the network takes them.
+        ways: the first is what the others are compared with.
+    """
+    expected: Tensor | None = None
+    milliseconds: dict[Execution, float] = {}
+    for way in ways:
+        way.prepare(network)
+        depth = way.run(network, inputs).depth
+        if expected is None:
+            expected = depth
+        error = ((depth - expected).abs() / expected.abs().clamp(min=1e-3)).median().item()
+        if not error <= _TOLERANCE:  # NaN is no agreement either
+            _logger.info("%s: %s is off by %.2g of the depth and is left out", network.name, way, error)
+            continue
+        milliseconds[way] = median(_time(way, network, inputs) for _ in range(_RUNS))
+    best = min(milliseconds, key=milliseconds.__getitem__)
+    measured = "; ".join(f"{way} {duration:.1f} ms" for way, duration in milliseconds.items())
+    _logger.info("%s runs in %s (%s)", network.name, best, measured)
+    best.prepare(network)
+    return best
+
+
+def _time(way: Execution, network: CompletionNetwork, inputs: Inputs) -> float:
+    device = inputs[1].device
+    started = time.perf_counter()
+    way.run(network, inputs)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return (time.perf_counter() - started) * 1e3
