@@ -39,6 +39,8 @@ setup(
         "tqdm",
     ],
     extras_require={
+        # Pictures and curves of `depth-completion train --tensorboard`.
+        "tensorboard": ["tensorboard"],
         # OpenCV and ROS come from the distribution where ROS 2 is installed, from PyPI elsewhere. The wheels of
         # version 9 are those of ROS 2 Kilted.
         "pip": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import tempfile
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -136,11 +137,8 @@ class Trainer:
         if (self.folder / STATE).exists():
             self._restore()
 
-    def run(self) -> Path:
-        """Trains to the last step and saves the averaged weights.
-
-        Returns:
-            The checkpoint, whose folder ``--checkpoint`` takes.
+    def run(self) -> None:
+        """Trains to the last step; then the averaged weights in the folder are those that ``--checkpoint`` is to have.
 
         Raises:
             NotFiniteError: the loss or its gradient is NaN or infinite.
@@ -173,7 +171,6 @@ class Trainer:
             bar.close()
             if journal is not None:
                 journal.close()
-        return self.folder / "model.safetensors"
 
     def _numbers(self) -> Iterator[list[int]]:
         """The samples of each part of the batches that this process has still to train on."""
@@ -245,7 +242,9 @@ class Trainer:
         buffer = io.BytesIO()
         torch.save(state, buffer)
         write_atomically(self.folder / STATE, buffer.getvalue())
-        save_checkpoint(self.average, self.folder)
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            weights = save_checkpoint(self.average, folder)
+            weights.replace(self.folder / weights.name)
 
     def _restore(self) -> None:
         path = self.folder / STATE
