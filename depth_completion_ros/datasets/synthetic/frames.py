@@ -47,6 +47,7 @@ class _Frames(IndexedSource):
     """Frames independent of each other: the same arguments and index give the same frame in any process."""
 
     kind: str
+    key: float  # how bright pictures come out: the exposed light of what the camera meters
 
     def __init__(
         self, frames: int, seed: int, camera: Camera, lens_variation: float, sensors: Sequence[Sensor]
@@ -88,7 +89,7 @@ class _Frames(IndexedSource):
         eye = SceneCamera(camera)
         view = self._find_view(camera, rng)
         sensor = self._sensors[rng.integers(len(self._sensors))]
-        optics = _any_optics(rng, eye.meter(view.scene, view.light, view.pose))
+        optics = _any_optics(rng, self.key / eye.meter(view.scene, view.light, view.pose))
         image, depth = eye.take(view.scene, view.light, view.pose, rng, optics)
         return Frame(
             stamp=nominal_stamp(index),
@@ -138,6 +139,7 @@ class SyntheticFrames(_Frames):
     """
 
     kind = "streets"
+    key = 0.19
 
     def __init__(
         self,
@@ -198,6 +200,7 @@ class SyntheticRooms(_Frames):
     """
 
     kind = "rooms"
+    key = 0.32
 
     def __init__(
         self,
@@ -238,12 +241,12 @@ class SyntheticRooms(_Frames):
         return {"depth": depth, "depth_camera": wide, "extrinsic": extrinsic}
 
 
-def _any_optics(rng: np.random.Generator, metered: float) -> Optics:
-    """Settings of some camera that metered this radiance; its automatic exposure may be off by a stop."""
+def _any_optics(rng: np.random.Generator, exposure: float) -> Optics:
+    """Settings of some camera; its automatic exposure may be off by a stop."""
     shaken = rng.random() < 0.3
     red, green, blue = rng.normal(1, 0.05, 3) + rng.normal(0, 0.06) * np.array([1, 0, -1])
     return Optics(
-        exposure=0.19 * 2 ** rng.normal(0, 0.55) / metered,
+        exposure=exposure * 2 ** rng.normal(0, 0.55),
         contrast=rng.uniform(0.3, 1.45),
         is_film=rng.random() < 0.25,
         saturation=rng.uniform(0.5, 1.25),

@@ -28,6 +28,7 @@ def roadside(site: Site) -> Iterator[Mesh]:
         yield from _border(site, side)
         if rng.random() < 0.4:
             yield from _pole_line(site, side)
+    yield from _overhead(site)
     for x, side in site.spots(kind.trees):
         y = site.road + 0.9 if kind.paved and rng.random() < 0.5 else edge + rng.uniform(0.8, 14)
         yield lay.place(_tree(rng, abs(x)), x, side * y, kerb)
@@ -53,10 +54,10 @@ def traffic(site: Site, parking: float) -> Iterator[Mesh]:
         for k in range(site.lanes):
             x = rng.uniform(6, 40)
             while x < 150:
-                if rng.random() < 0.02 * site.kind.traffic * 10:
+                if rng.random() < 0.25 * site.kind.traffic:
                     y = side * (k + 0.5) * site.lane + rng.normal(0, 0.2)
                     yield lay.place(any_vehicle(rng), x, y, 0.0, 0.0 if side < 0 else np.pi)
-                x += rng.uniform(9, 45)
+                x += rng.uniform(8, 35)
         if parking:
             x = START + rng.uniform(0, 6)
             while x < 110:
@@ -99,6 +100,43 @@ def any_vehicle(rng: np.random.Generator) -> Mesh:
     if rng.random() < 0.2:
         return vehicles.lorry(_paint_of_lorry(rng), _paint_of_lorry(rng))
     return _any_car(rng)
+
+
+def _overhead(site: Site) -> Iterator[Mesh]:
+    """A bridge across the road, a gantry with signs, or neither."""
+    rng, choice = site.rng, site.rng.random()
+    x, half = rng.uniform(15, 80), site.edge + rng.uniform(1, 4)
+    across, up = (float(value) for value in site.lay.at(x, 0.0))
+    if choice < 0.1:
+        concrete = np.array([0.36, 0.35, 0.33]) * rng.uniform(0.5, 1.1)
+        low, depth = up + rng.uniform(4.7, 6.0), rng.uniform(3, 12)
+        deck = box(
+            (x, across - 70, low), (x + depth, across + 70, low + rng.uniform(0.7, 1.4)), concrete, Material.PLASTER
+        )
+        rails = [
+            box((x + k, across - 70, low + 1.4), (x + k + 0.1, across + 70, low + 2.3), _STEEL) for k in (0, depth)
+        ]
+        piers = [
+            box((x + 0.5, y - 0.6, up - 2), (x + depth - 0.5, y + 0.6, low), concrete, Material.PLASTER)
+            for y in (across - half, across + half)
+        ]
+        yield merge([deck, *rails, *piers])
+    elif choice < 0.2:
+        top = up + rng.uniform(5.5, 7.0)
+        posts = [tube((x, y, up - 1), (x, y, top), 0.15, color=_STEEL) for y in (across - half, across + half)]
+        beams = [
+            box((x - 0.05, across - half, top - k), (x + 0.05, across + half, top - k + 0.12), _STEEL) for k in (0, 0.8)
+        ]
+        plates = []
+        for y in rng.uniform(-0.7 * half, 0.5 * half, int(rng.integers(1, 4))):
+            size = rng.uniform(1.2, 3.0)
+            color = ((0.01, 0.08, 0.34), (0.6, 0.6, 0.58), (0.02, 0.2, 0.08), (0.55, 0.4, 0.02))[rng.integers(4)]
+            plates.append(box((x - 0.12, across + y, top - 1.2), (x - 0.07, across + y + size, top + 0.4), color))
+            mark = box(
+                (x - 0.13, across + y + 0.2, top - 0.6), (x - 0.12, across + y + size - 0.3, top - 0.35), (0.6,) * 3
+            )
+            plates.append(mark)
+        yield merge([*posts, *beams, *plates])
 
 
 def _houses(site: Site, side: int) -> Iterator[Mesh]:

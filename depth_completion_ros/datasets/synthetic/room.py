@@ -112,7 +112,7 @@ def _wall(rng: np.random.Generator, run: float, height: float, color: ArrayLike,
         yield from _with_clutter(rng, piece, x, rng.uniform(0.02, 0.06))
         if (piece.tops and piece.tops[0][4] < 1.1) or rng.random() < 0.2:
             yield interior.picture(rng).moved(x + 0.1, 0.0, rng.uniform(1.3, 1.5))
-        x += piece.width + rng.uniform(0.05, 0.8)
+        x += piece.width + rng.uniform(0.03, 0.5)
 
 
 def _with_clutter(rng: np.random.Generator, piece: Piece, x: float, y: float, yaw: float = 0.0) -> Iterator[Mesh]:
@@ -120,7 +120,7 @@ def _with_clutter(rng: np.random.Generator, piece: Piece, x: float, y: float, ya
     for x0, y0, x1, y1, z in piece.tops:
         things += [
             interior.clutter(rng).moved(rng.uniform(x0, x1), rng.uniform(y0, y1), z)
-            for _ in range(rng.poisson(3.5 * (x1 - x0)))
+            for _ in range(rng.poisson(5 * (x1 - x0)))
         ]
     yield merge(things).moved(x, y, yaw=yaw)
 
@@ -141,7 +141,7 @@ def _middle(rng: np.random.Generator, width: float, length: float) -> Iterator[M
         x, y = rng.uniform(0.2, 0.4) * width, rng.uniform(0.2, 0.4) * length
         carpet = _slab(0.4 * width, 0.35 * length, 0.006, rng.uniform(0.03, 0.4, 3), Material.PAPER)
         yield carpet.moved(x, y)
-    for _ in range(rng.poisson(0.25 * width * length)):
+    for _ in range(rng.poisson(0.3 * width * length)):
         yield interior.clutter(rng).moved(rng.uniform(0.2, width - 0.2), rng.uniform(0.2, length - 0.2))
 
 
