@@ -41,6 +41,8 @@ setup(
     extras_require={
         # Pictures and curves of `depth-completion train --tensorboard`.
         "tensorboard": ["tensorboard"],
+        # NYU Depth V2.
+        "nyu": ["h5py"],
         # OpenCV and ROS come from the distribution where ROS 2 is installed, from PyPI elsewhere. The wheels of
         # version 9 are those of ROS 2 Kilted.
         "pip": [
@@ -53,6 +55,7 @@ setup(
             "ros-std-msgs>=5",
         ],
         "test": [
+            "h5py",
             "mypy",
             "pillow",
             "psutil",

@@ -21,7 +21,7 @@ def open_source(path: str | os.PathLike[str], **options: Any) -> FrameSource:
     Args:
         path: the word ``synthetic`` (a drive along a street), ``synthetic-streets`` or ``synthetic-rooms`` (single
             frames, each in a world of its own), a bag (a rosbag2 folder, or a .mcap, .db3 or .bag file), a KITTI depth
-            completion folder, or a KITTI raw drive or a folder above one.
+            completion folder, a KITTI raw drive or a folder above one, or an NYU Depth V2 folder.
         options: options of the source, as its class describes them: e.g. ``camera`` of KITTI, ``points`` of a bag.
 
     Raises:
@@ -76,6 +76,11 @@ _KINDS: Final = (
         "a KITTI depth completion folder (velodyne_raw/, proj_depth/ or *_sync/proj_depth/)",
         _holds("velodyne_raw", "proj_depth", "*_sync/proj_depth"),
         "kitti_completion:KittiCompletion",
+    ),
+    _Kind(
+        "an NYU Depth V2 folder, or one above or in it (*.h5)",
+        _holds("*.h5", "*/*.h5", "*/*/*.h5"),
+        "nyu:NyuDepth",
     ),
 )
 

@@ -161,8 +161,6 @@ def draw_sample(
         by_points = sparsity.points is not None and (sparsity.lines is None or rng.random() < 0.5)
         if sparsity.lines is not None and not by_points:
             sparse = draw_lines(frame, sparsity.lines, rng)
-        elif frame.points is None and frame.depth is None and by_points:
-            sparse = frame.ground_truth  # such as NYU's, whose depth is both
         else:
             sparse = sparse_depth_of(frame)
         pictures = Pictures(frame.camera, frame.image, sparse, frame.ground_truth, frame.initial_depth)

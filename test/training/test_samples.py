@@ -81,10 +81,11 @@ def test_a_dead_camera_is_the_mean_color():
         _ = batch.gray
 
 
-def test_points_come_from_the_ground_truth_where_nothing_else_was_measured():
+def test_points_are_as_many_within_the_crop():
     class Dense(Planes):
         def __getitem__(self, index):
-            return replace(super().__getitem__(index), points=None, rings=None)
+            frame = super().__getitem__(index)
+            return replace(frame, points=None, rings=None, depth=frame.ground_truth)
 
     samples = stream(Share(Dense(), 1), sparsity=Sparsity(points=(10, 20)))
     for k in range(8):
