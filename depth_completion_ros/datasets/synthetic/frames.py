@@ -83,7 +83,7 @@ class _Frames(IndexedSource):
         """
         if not 0 <= index < self._frames:
             raise IndexError(f"frame {index} of {self._frames} synthetic frames")
-        rng = np.random.default_rng([self._seed, len(self.kind), index])
+        rng = np.random.default_rng([self._seed, index, *self.kind.encode()])
         zoom = 1 + self._lens_variation * rng.uniform(-1, 1)
         camera = replace(self._camera, fx=zoom * self._camera.fx, fy=zoom * self._camera.fy)
         eye = SceneCamera(camera)
@@ -139,7 +139,7 @@ class SyntheticFrames(_Frames):
     """
 
     kind = "streets"
-    key = 0.19
+    key = 0.18
 
     def __init__(
         self,
@@ -247,12 +247,12 @@ def _any_optics(rng: np.random.Generator, exposure: float) -> Optics:
     red, green, blue = rng.normal(1, 0.05, 3) + rng.normal(0, 0.06) * np.array([1, 0, -1])
     return Optics(
         exposure=exposure * 2 ** rng.normal(0, 0.55),
-        contrast=rng.uniform(0.3, 1.45),
+        contrast=rng.uniform(0.5, 1.6),
         is_film=rng.random() < 0.25,
-        saturation=rng.uniform(0.5, 1.25),
+        saturation=rng.uniform(0.4, 1.1),
         white=(red, green, blue),
         vignetting=rng.uniform(0, 0.5) if rng.random() < 0.4 else 0.0,
-        blur=rng.uniform(0.35, 0.9),
+        blur=rng.uniform(0.3, 0.75),
         shake=(rng.normal(0, 2.0), rng.normal(0, 0.8)) if shaken else (0.0, 0.0),
         noise=rng.uniform(0.002, 0.012),
         shot_noise=rng.uniform(0.0, 0.03),
