@@ -101,7 +101,7 @@ class _Frames(IndexedSource):
         )
 
     def _find_view(self, camera: Camera, rng: np.random.Generator) -> _View:
-        """A view whose camera is not inside something."""
+        """A view whose camera is not inside something; the last of many, should none be."""
         for _ in range(_ATTEMPTS):
             view = self._any_view(rng)
             ahead = np.nan_to_num(camera.rays()[::16, ::16].reshape(-1, 2))
@@ -149,6 +149,8 @@ class SyntheticFrames(_Frames):
         lens_variation: float = 0.25,
         sensors: Sequence[Scanner] = (LIDARS["HDL-64E"],) * 4 + tuple(LIDARS.values()),
     ) -> None:
+        if not all(isinstance(sensor, Scanner) for sensor in sensors):
+            raise ValueError(f"sensors of synthetic streets are {sensors}, expected LiDARs")
         super().__init__(frames, seed, camera, lens_variation, sensors)
 
     def _any_view(self, rng: np.random.Generator) -> _View:
@@ -165,7 +167,8 @@ class SyntheticFrames(_Frames):
         heading = float(np.arctan2(ahead[1], ahead[0]))
         if isinstance(sensor, Lidar):
             # What the camera cannot see is not worth the time.
-            sensor = replace(sensor, sector=min(360.0, 30 + 2 * np.degrees(np.arctan(0.6 * camera.width / camera.fx))))
+            outermost = np.degrees(np.arctan(np.nanmax(np.abs(camera.rays()[..., 0]))))
+            sensor = replace(sensor, sector=min(360.0, 2 * outermost + 30))
         beside = np.array([rng.normal(0, 0.2), -rng.uniform(0.05, 0.6), -rng.uniform(-0.2, 1.0)])
         if rng.random() < 0.4:
             beside = np.array([0.06, -0.08, -0.27])  # where KITTI's car has it

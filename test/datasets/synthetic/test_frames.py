@@ -7,6 +7,7 @@ from depth_completion_ros.datasets import open_source
 from depth_completion_ros.datasets.synthetic import LIDARS, SyntheticFrames, SyntheticRooms, Tof, TofSpots
 from depth_completion_ros.datasets.synthetic.frames import ROOM_CAMERA, STREET_CAMERA
 from depth_completion_ros.datasets.synthetic.scene import open3d
+from depth_completion_ros.geometry.camera import Camera
 
 try:
     open3d()
@@ -60,6 +61,20 @@ def test_refuses_what_makes_no_frames(source, arguments, wrong, message):
         source(**arguments | wrong)
 
 
+def test_streets_take_lidars_only():
+    with pytest.raises(ValueError, match="expected LiDARs"):
+        SyntheticFrames(**STREET, sensors=[Tof()])
+
+
+def test_points_cover_the_picture_of_a_wide_lens():
+    fisheye = Camera(200, 120, 75.0, 75.0, 99.5, 59.5, "equidistant", (0.0, 0.0, 0.0, 0.0))
+    frames = SyntheticFrames(frames=1, seed=1, camera=fisheye, lens_variation=0.0, sensors=[LIDARS["OS1-64"]])
+    points = frames[0].points @ frames[0].extrinsic[:3, :3].T + frames[0].extrinsic[:3, 3]
+    columns = fisheye.project(points)[:, 0]
+    assert np.nanmin(columns) < 10
+    assert np.nanmax(columns) > 190
+
+
 def test_lens_and_light_differ_but_not_the_size():
     frames = list(SyntheticFrames(**STREET))
     assert len({frame.camera.fx for frame in frames}) == 4
@@ -73,7 +88,7 @@ def test_lens_and_light_differ_but_not_the_size():
 
 @pytest.mark.parametrize("name", ["HDL-64E", "VLP-16", "Mid-40"])
 def test_points_of_lidars_agree_with_the_truth(name):
-    frames = SyntheticFrames(**STREET, sensors=[LIDARS[name]])
+    frames = SyntheticFrames(**STREET | {"frames": 2}, sensors=[LIDARS[name]])
     for frame in frames:
         measured, truth = in_picture(frame)
         assert len(measured) > 100
