@@ -192,7 +192,11 @@ def collate(samples: Sequence[tuple[Pictures, str]]) -> Batch:
 
 
 def load(stream: SampleStream, batches: Iterable[list[int]], workers: int, *, pin: bool) -> Iterator[Batch]:
-    """Makes the batches, each given by the numbers of its samples, in ``workers`` processes; 0 makes them here."""
+    """Makes the batches, each given by the numbers of its samples, in ``workers`` processes; 0 makes them here.
+
+    Raises:
+        ValueError, OSError: as for a sample.
+    """
     # Not forked from this process: threads of PyTorch, OpenCV or Open3D, once started here, hang in a fork.
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload([__name__])
@@ -207,7 +211,13 @@ def load(stream: SampleStream, batches: Iterable[list[int]], workers: int, *, pi
         # Or the loader would draw from the one that the network's own randomness comes from.
         generator=torch.Generator(),
     )
-    return iter(loader)
+    try:
+        yield from loader
+    except (ValueError, OSError) as error:
+        if not workers:
+            raise
+        # The message of one that comes from a worker is a whole traceback.
+        raise ValueError(str(error).strip().splitlines()[-1].partition(": ")[2]) from error
 
 
 def _one_thread(worker: int) -> None:

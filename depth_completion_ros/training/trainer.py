@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import random
-import tempfile
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -86,9 +84,7 @@ class Trainer:
         processes: all of which make a trainer of the same arguments.
 
     Raises:
-        ValueError: the network needs what the data cannot give, the batch cannot be divided, or the folder holds
-            another training.
-        ImportError: TensorBoard is asked for and not installed.
+        ValueError: the model cannot be built, the batch cannot be divided, or the folder holds another training.
     """
 
     def __init__(
@@ -109,7 +105,7 @@ class Trainer:
                 f"a batch of {recipe.batch} cannot be divided among {processes.count} process(es) "
                 f"in {settings.accumulate} part(s) each"
             )
-        _seed(settings.seed)
+        torch.manual_seed(settings.seed)
         self.network = create(model, **options).to(processes.device).train()
         self.network.crop = recipe.augmentation.crop
         self.average = create(model, **options).to(processes.device)
@@ -119,7 +115,7 @@ class Trainer:
         self.scheduler = RateScheduler(self.optimizer, recipe.schedule, recipe.epochs, settings.steps)
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=settings.precision == "float16")
         self.step = 0
-        _seed(settings.seed + processes.rank)
+        torch.manual_seed(settings.seed + processes.rank)
         # What must not change between two starts: the curve would not be that of one training.
         self._identity = {
             "model": model,
@@ -142,7 +138,8 @@ class Trainer:
 
         Raises:
             NotFiniteError: the loss or its gradient is NaN or infinite.
-            ValueError, OSError: a sample cannot be made.
+            ValueError, OSError: a sample cannot be made, or lacks what the network needs.
+            ImportError: TensorBoard is asked for and not installed.
         """
         on_gpu = self.processes.device.type == "cuda"
         batches = load(self.stream, self._numbers(), self.settings.workers, pin=on_gpu)
@@ -242,9 +239,9 @@ class Trainer:
         buffer = io.BytesIO()
         torch.save(state, buffer)
         write_atomically(self.folder / STATE, buffer.getvalue())
-        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            weights = save_checkpoint(self.average, folder)
-            weights.replace(self.folder / weights.name)
+        weights = save_checkpoint(self.average, self.folder / ".new")
+        weights.replace(self.folder / weights.name)  # whole, whenever the training is killed
+        weights.parent.rmdir()
 
     def _restore(self) -> None:
         path = self.folder / STATE
@@ -269,6 +266,8 @@ class Trainer:
         Raises:
             NotFiniteError: always.
         """
+        if np.isfinite(value):
+            raise NotFiniteError(f"step {self.step + 1}: the {what} of another process is not finite, see its message")
         path = self.folder / f"not_finite_step_{self.step + 1}_process_{self.processes.rank}.pt"
         content = {"batch": vars(batch.to(torch.device("cpu"))), "network": self.network.state_dict()}
         buffer = io.BytesIO()
@@ -289,12 +288,6 @@ class Trainer:
         depth, confidence, sparse = (each[0, 0].float().cpu().numpy() for each in maps)
         completion = Completion(depth, confidence.clip(0, 1), sparse)
         return draw_preview(completion, batch.image[0].cpu().numpy(), batch.ground_truth[0, 0].cpu().numpy())
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    torch.manual_seed(seed)
 
 
 def _randomness() -> dict[str, Any]:

@@ -61,6 +61,13 @@ class Planes(IndexedSource):
         )
 
 
+class Blind(Planes):
+    """Has no ground truth."""
+
+    def __getitem__(self, index):
+        return replace(super().__getitem__(index), ground_truth=None)
+
+
 class Fatal(Planes):
     """Kills the process that takes this many frames of it."""
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from planes import Planes
+from planes import Blind, Planes
 
 from depth_completion_ros.networks.registry import create
 from depth_completion_ros.training.augmentation import Augmentation
@@ -94,12 +94,9 @@ def test_points_are_as_many_within_the_crop():
 
 
 def test_frames_that_cannot_be_used_are_named():
-    class Blind(Planes):
-        def __getitem__(self, index):
-            return replace(super().__getitem__(index), ground_truth=None)
-
-    with pytest.raises(ValueError, match=r"planes/plane \d has no ground truth"):
-        stream(Share(Blind(), 1))[0]
+    for workers in (0, 1):
+        with pytest.raises(ValueError, match=r"^planes/plane \d has no ground truth to train on$"):
+            next(load(stream(Share(Blind(), 1)), [[0]], workers, pin=False))
 
     class Empty(Planes):
         def __getitem__(self, index):
