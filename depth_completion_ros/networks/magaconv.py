@@ -9,8 +9,8 @@ implementation of it. Preset ``paper`` follows the paper, with these choices whe
 * A layer is gated by the mask that it gets, and hands on what is left of that after min-pooling by 3x3.
 * Batch norm and leaky ReLU (0.2, as in the decoder) follow the 1x1 fusion of a layer. A block for colour is a strided
   convolution and a residual block of two.
-* The encoders are 120, 240 and 498 channels wide, the shared MLP 32 neurons, and there are three Bid-Fusion blocks: 48
-  million parameters, as in the paper. The MLP takes the pair of a target and a query value at one pixel, so that images
+* Widths of 120, 240 and 498 channels and three Bid-Fusion blocks make the 48 million parameters of the paper.
+* The shared MLP has 16 neurons per layer and takes the pair of a target and a query value at one pixel, so that images
   of any size fit. Batch norm follows the fusion of the slices.
 * The decoder starts from the fused depth features and those of the last block; a skip is added after a 1x1 convolution.
   At full size the skip is depth and mask themselves.
@@ -33,6 +33,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from depth_completion_ros.networks.gaps import fill_gaps, mean_measurement
 from depth_completion_ros.networks.layers import BasicBlock, conv_block, conv_in_float32, upsample_block
@@ -55,7 +56,7 @@ class Size:
 
 
 _SIZES = {
-    "paper": Size((120, 240, 498), fusions=3, slices=3, neurons=32),
+    "paper": Size((120, 240, 498), fusions=3, slices=3, neurons=16),
     "lite": Size((24, 48, 96), fusions=1, slices=1, neurons=8, lite=True),
 }
 
@@ -120,7 +121,7 @@ class MagaConvNetwork(CompletionNetwork):
         for fuse in self.fusion:
             depth, color = fuse(depth, color)
         depth = scale * self.decoder(depth, depth_maps, color_maps, relative, image)
-        return NetworkOutput(depth[..., :height, :width], gate[..., :height, :width])
+        return NetworkOutput(depth[..., :height, :width], gate[..., :height, :width].float())
 
     def _encode_depth(self, depth: Tensor, missing: Tensor) -> tuple[list[Tensor], Tensor]:
         """The maps at 1/2, 1/4 and 1/8, and the mean gate at full size."""
@@ -249,6 +250,9 @@ class CrossModalFusion(nn.Module):
     def forward(self, target: Tensor, query: Tensor) -> Tensor:
         """Two maps (N, channels, H, W) -> the target's, fused."""
         target, query = self.expand_target(target).contiguous(), self.expand_query(query).contiguous()
+        if torch.is_grad_enabled():
+            # The values of all neurons are too many to keep: the backward pass computes them again.
+            return self.fuse(checkpoint(self.modulate, target, query, use_reentrant=False))
         if target.device.type != "cpu":
             return self.fuse(self.modulate(target, query))
         channels = max(1, _PIXELS_IN_CACHE // target[:, 0].numel())

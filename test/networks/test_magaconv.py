@@ -176,7 +176,19 @@ def test_fusion_part_by_part_equals_fusion_at_once(monkeypatch):
     target, query = torch.randn(2, 4, 6, 7), torch.randn(2, 4, 6, 7)
     at_once = fusion.fuse(fusion.modulate(fusion.expand_target(target), fusion.expand_query(query)))
     monkeypatch.setattr("depth_completion_ros.networks.magaconv._PIXELS_IN_CACHE", 2 * 2 * 6 * 7)
-    close(fusion(target, query), at_once, 1e-5)
+    with torch.inference_mode():
+        close(fusion(target, query), at_once, 1e-5)
+
+
+def test_fusion_computed_again_for_the_backward_pass_has_the_same_gradients():
+    fusion = CrossModalFusion(4, slices=3, neurons=5).eval()
+    target, query = torch.randn(2, 4, 6, 7), torch.randn(2, 4, 6, 7)
+    at_once = fusion.fuse(fusion.modulate(fusion.expand_target(target), fusion.expand_query(query)))
+    weights = list(fusion.parameters())
+    expected = torch.autograd.grad(at_once.square().sum(), weights)
+    gradients = torch.autograd.grad(fusion(target, query).square().sum(), weights)
+    for actual, gradient in zip(gradients, expected, strict=True):
+        close(actual, gradient, 1e-4)
 
 
 def test_depth_informs_colour_before_that_informs_depth():
