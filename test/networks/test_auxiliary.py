@@ -1,5 +1,8 @@
 """Auxiliary image reconstruction: the paper's equations on cases small enough to work out by hand, and its promises."""
 
+import copy
+import functools
+
 import pytest
 import torch
 from torch import nn
@@ -30,8 +33,8 @@ def scan(batch, height, width, lines=4):
     return sparse_depth
 
 
-def trained(preset="lite"):
-    """With batch norms that know their inputs, and an answer that depends on them, as after training."""
+@functools.cache
+def _trained(preset):
     network = create("auxiliary", preset=preset)
     nn.init.normal_(network.depth_decoder.head.weight, std=0.02)
     for module in network.modules():
@@ -40,6 +43,11 @@ def trained(preset="lite"):
     with torch.no_grad():
         network.train()(None, scan(2, 48, 64))
     return network.eval()
+
+
+def trained(preset="lite"):
+    """With batch norms that know their inputs, and an answer that depends on them, as after training."""
+    return copy.deepcopy(_trained(preset))
 
 
 class Times(nn.Module):

@@ -1,5 +1,7 @@
 """MagaConv: each equation of the paper on a case small enough to work out by hand, and what the network promises."""
 
+import copy
+import functools
 import math
 
 import pytest
@@ -40,16 +42,21 @@ def random_inputs(batch, height, width):
     return torch.randn(batch, 3, height, width), measured * (1 + 9 * torch.rand(batch, 1, height, width))
 
 
-def trained(preset="lite"):
-    """With batch norms that know their inputs, and an answer that depends on them, as after training."""
+@functools.cache
+def _trained(preset):
     network = create("magaconv", preset=preset)
     nn.init.normal_(network.decoder.head.weight, std=0.02)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0
     with torch.no_grad():
-        network.train()(*random_inputs(2, 48, 64))
+        network.train()(*random_inputs(1, 32, 48))
     return network.eval()
+
+
+def trained(preset="lite"):
+    """With batch norms that know their inputs, and an answer that depends on them, as after training."""
+    return copy.deepcopy(_trained(preset))
 
 
 def test_reverse_and_cut():
@@ -270,22 +277,22 @@ def test_before_training_the_lite_preset_answers_the_measurements_where_there_ar
 @pytest.mark.parametrize("preset", ["lite", "paper"])
 def test_confidence_is_that_of_measured_surroundings(preset):
     network = create("magaconv", preset=preset)
-    sparse_depth = torch.full((1, 1, 192, 192), 3.0)
-    color = torch.zeros(1, 3, 192, 192)
+    sparse_depth = torch.full((1, 1, 96, 128), 3.0)
+    color = torch.zeros(1, 3, 96, 128)
     with torch.inference_mode():
         whole = network(color, sparse_depth).confidence
-        sparse_depth[..., 64:112, 64:112] = 0
+        sparse_depth[..., 32:64, 48:80] = 0
         hole = network(color, sparse_depth).confidence
     close(whole, torch.ones_like(whole), 1e-5)
-    close(hole[0, 0, 150, 150], 1.0, 1e-5)
-    middle, inside, outside = hole[0, 0, [88, 68, 62], 88]
+    close(hole[0, 0, 95, 127], 1.0, 1e-5)
+    middle, inside, outside = hole[0, 0, [48, 36, 30], 64]
     assert middle < inside < outside < 1
 
 
 @pytest.mark.parametrize("preset", ["lite", "paper"])
 def test_every_weight_learns(preset):
     network = trained(preset).train()
-    color, sparse_depth = random_inputs(1, 128, 40)
+    color, sparse_depth = random_inputs(1, 112, 24)
     sparse_depth[:, :, 16:] = 0  # a hole that the mask of the last layer still has, for its epsilon to learn from
     network(color, sparse_depth).depth.square().sum().backward()
     still = [name for name, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
