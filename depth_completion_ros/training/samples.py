@@ -7,6 +7,8 @@ training was stopped before it.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -206,7 +208,7 @@ def load(stream: SampleStream, batches: Iterable[list[int]], workers: int, *, pi
         num_workers=workers,
         collate_fn=collate,
         pin_memory=pin,
-        worker_init_fn=_one_thread,
+        worker_init_fn=_prepare_worker,
         multiprocessing_context=processes if workers else None,
         # Or the loader would draw from the one that the network's own randomness comes from.
         generator=torch.Generator(),
@@ -220,9 +222,18 @@ def load(stream: SampleStream, batches: Iterable[list[int]], workers: int, *, pi
         raise ValueError(str(error).strip().splitlines()[-1].partition(": ")[2]) from error
 
 
-def _one_thread(worker: int) -> None:
+def _prepare_worker(worker: int) -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with_training, daemon=True).start()
+
+
+def _end_with_training() -> None:
+    """Ends a worker whose training was killed; it would wait for ever for what to make next."""
+    training = multiprocessing.parent_process()
+    if training is not None:
+        training.join()
+        os._exit(1)
 
 
 def _stack(maps: Sequence[NDArray[np.float32]]) -> Tensor:

@@ -1,6 +1,7 @@
 """The folders of the KITTI depth completion benchmark."""
 
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -115,3 +116,10 @@ def test_without_the_raw_recordings(training):
 def test_another_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match="no KITTI depth completion folder: looked for"):
         KittiCompletion(tmp_path)
+
+
+def test_it_goes_to_the_processes_that_make_training_samples(training):
+    source = KittiCompletion(training, raw_root=training.parent / "raw", camera=2)
+    copy = pickle.loads(pickle.dumps(source))
+    assert copy[1].camera == source[1].camera
+    np.testing.assert_array_equal(copy[1].depth, source[1].depth)

@@ -1,5 +1,6 @@
 """Frames of slanted planes: quick to make, with depth known in closed form. Run as a program, trains on them."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -69,16 +70,18 @@ class Blind(Planes):
 
 
 class Fatal(Planes):
-    """Kills the process that takes this many frames of it."""
+    """Kills the training that takes this many frames of it, and tells the process that makes them in a file."""
 
-    def __init__(self, alive):
+    def __init__(self, alive, file):
         super().__init__()
-        self.alive = alive
+        self.alive, self.file = alive, file
 
     def __getitem__(self, index):
         self.alive -= 1
         if self.alive < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self.file.write_text(str(os.getpid()))
+            training = multiprocessing.parent_process()
+            os.kill(training.pid if training else os.getpid(), signal.SIGKILL)
         return super().__getitem__(index)
 
 
@@ -106,5 +109,6 @@ def tiny_trainer(folder, model="emdc", source=None, *, processes=None, learning_
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    folder, frames, workers = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     with join_processes("cpu") as joined:
-        tiny_trainer(sys.argv[1], source=Fatal(int(sys.argv[2])), processes=joined).run()
+        tiny_trainer(folder, source=Fatal(frames, folder / "maker"), processes=joined, workers=workers).run()

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import planes
@@ -58,7 +59,7 @@ def test_the_loss_falls(model, tmp_path):
 
 def test_a_killed_training_goes_on_as_if_nothing_had_been(tmp_path):
     tiny_trainer(tmp_path / "whole").run()
-    killed = run_alone(tmp_path / "killed", 15)  # frames, of which a step takes two
+    killed = run_alone(tmp_path / "killed", 15, 0)  # frames, of which a step takes two
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert len(curve(tmp_path / "killed")) == 7
     resumed = tiny_trainer(tmp_path / "killed", workers=1)
@@ -70,6 +71,16 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(tmp_path):
     assert all(torch.equal(value, killed[key]) for key, value in whole.items())
 
 
+def test_workers_end_with_a_killed_training(tmp_path):
+    killed = run_alone(tmp_path, 8, 1)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    worker = Path("/proc") / (tmp_path / "maker").read_text()
+    deadline = time.monotonic() + 20
+    while worker.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not worker.exists()
+
+
 def test_another_training_is_not_continued(tmp_path):
     tiny_trainer(tmp_path, steps=1).run()
     with pytest.raises(ValueError, match="seed 0 instead of 1"):
@@ -79,7 +90,7 @@ def test_another_training_is_not_continued(tmp_path):
 
 def test_processes_together_do_what_one_does_in_parts(tmp_path):
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
-    result = run_alone(tmp_path / "two", 1000, launcher=launcher)
+    result = run_alone(tmp_path / "two", 1000, 0, launcher=launcher)
     assert result.returncode == 0, result.stderr
     tiny_trainer(tmp_path / "one", accumulate=2).run()
     # Exactly so at first; then the running sums of floating point numbers, in another order, drift apart.
