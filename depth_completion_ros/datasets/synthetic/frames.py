@@ -105,8 +105,8 @@ class _Frames(IndexedSource):
         for _ in range(_ATTEMPTS):
             view = self._any_view(rng)
             ahead = np.nan_to_num(camera.rays()[::16, ::16].reshape(-1, 2))
-            directions = np.column_stack([ahead, np.ones(len(ahead))]) @ view.pose.axes
-            distance = view.scene.cast(rays_from(view.pose.position, directions.astype(np.float32))).distance
+            directions = view.pose.to_world(np.column_stack([ahead, np.ones(len(ahead), np.float32)]))
+            distance = view.scene.cast(rays_from(view.pose.position, directions)).distance
             if (distance < _CLOSEST).mean() < _CROWDED:
                 break
         return view

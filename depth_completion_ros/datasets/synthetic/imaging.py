@@ -70,7 +70,7 @@ class SceneCamera:
     def meter(self, scene: Scene, light: Light, pose: Pose) -> float:
         """The radiance in the middle between the dark and the bright part of the picture."""
         ahead = self._ahead[::_METERED, ::_METERED].reshape(-1, 3)
-        rays = rays_from(pose.position, ahead @ pose.axes.astype(np.float32))
+        rays = rays_from(pose.position, pose.to_world(ahead))
         grey = shade(scene, light, rays, scene.cast(rays), _METERED / self._camera.fx).mean(axis=1)
         return float(np.exp(np.log(grey + 1e-4).mean()))
 
@@ -101,7 +101,7 @@ class SceneCamera:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Image, 0..1, and depth of some rows, one ray per pixel."""
         directions = self._ahead[rows]
-        rays = rays_from(pose.position, directions.reshape(-1, 3) @ pose.axes.astype(np.float32))
+        rays = rays_from(pose.position, pose.to_world(directions.reshape(-1, 3)))
         hits = scene.cast(rays)
         image = _expose(shade(scene, light, rays, hits, 1 / self._camera.fx), optics)
         depth = np.where(np.isfinite(hits.distance), hits.distance, np.float32(0))
@@ -115,7 +115,7 @@ class SceneCamera:
         total = np.zeros((pixels.shape[1], 3), np.float32)
         for right, down in _SUBPIXELS:
             ahead = self._ahead[at] + right * self._across[at] + down * self._down[at]
-            rays = rays_from(pose.position, ahead @ pose.axes.astype(np.float32))
+            rays = rays_from(pose.position, pose.to_world(ahead))
             total += _expose(shade(scene, light, rays, scene.cast(rays), 0.6 / self._camera.fx), optics)
         return total
 

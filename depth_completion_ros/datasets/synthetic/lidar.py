@@ -96,11 +96,11 @@ class Scanner(ABC):
 
     def _rays(self, local: NDArray[np.float32], pose: Pose, motion: Motion | None) -> NDArray[np.float32]:
         if motion is None:
-            return rays_from(pose.position, local @ pose.axes.astype(np.float32))
+            return rays_from(pose.position, pose.to_world(local))
         times = self.times()
         angle = motion.turn * times
         c, s = np.cos(angle), np.sin(angle)
-        ahead = local @ pose.axes
+        ahead = pose.to_world(local)
         turned = np.stack([c * ahead[:, 0] - s * ahead[:, 1], s * ahead[:, 0] + c * ahead[:, 1], ahead[:, 2]], -1)
         return rays_from(pose.position + times[:, None] * motion.velocity, turned.astype(np.float32))
 

@@ -41,6 +41,12 @@ class Pose:
         transform[:3, 3] = self.axes @ (sensor.position - self.position)
         return transform
 
+    def to_world(self, directions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, 3) directions in the sensor's axes -> (N, 3) in the world's."""
+        # Not a matrix product: for such thin matrices, BLAS spends more time waking its threads than working.
+        x, y, z = self.axes.astype(np.float32)
+        return directions[:, :1] * x + directions[:, 1:2] * y + directions[:, 2:] * z
+
     def shifted(self, offset: NDArray[np.float64]) -> Pose:
         """The same directions from ``offset``, in this sensor's axes, away."""
         return Pose(self.position + offset @ self.axes, self.axes)

@@ -109,7 +109,7 @@ def _echo(
     scene: Scene, pose: Pose, ahead: NDArray[np.float32], max_range: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """True depth, 0 for none, and the strength of the echo along (N, 3) directions with z = 1."""
-    rays = rays_from(pose.position, ahead @ pose.axes.astype(np.float32))
+    rays = rays_from(pose.position, pose.to_world(ahead))
     hits = scene.cast(rays)
     length = np.linalg.norm(rays[:, 3:], axis=1)
     depth = np.where(np.isfinite(hits.distance), hits.distance, 0)

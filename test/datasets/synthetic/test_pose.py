@@ -38,3 +38,11 @@ def test_extrinsic_takes_points_from_sensor_to_camera():
 def test_shift_is_in_the_sensors_axes():
     camera = Pose.of_camera(np.array([1.0, 2, 3]), yaw=np.pi / 2)
     np.testing.assert_allclose(camera.shifted(np.array([0, 0, 2.0])).position, (1, 4, 3), atol=1e-12)
+
+
+def test_directions_in_the_world_are_those_that_the_axes_see():
+    camera = Pose.of_camera(ORIGIN, 0.3, -0.2, 0.1)
+    local = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    world = camera.to_world(local)
+    assert world.dtype == np.float32
+    np.testing.assert_allclose([seen(camera, direction) for direction in world], local, atol=1e-6)
