@@ -81,10 +81,13 @@ def test_a_bag_is_completed_and_scored_twice_alike(bag, tmp_path):
     assert len(list((tmp_path / "first" / "previews").glob("*.png"))) == FRAMES
 
 
-def test_real_time(bag, tmp_path):
-    launch = Launch("kitti.launch.py", f"dataset:={bag}", "rate:=0.2", f"output:={tmp_path}")
-    assert launch.wait() == 0, launch.text
-    assert metrics(tmp_path)["frames"] == FRAMES
+def test_real_time_counts_what_was_not_completed_in_time(bag, tmp_path):
+    """How many frames a loaded machine completes in time is its own affair; none may go unmentioned."""
+    launch = Launch("kitti.launch.py", f"dataset:={bag}", "rate:=0.1", f"output:={tmp_path}")
+    status = launch.wait()
+    summary = metrics(tmp_path)
+    assert summary["frames"] >= 1 and summary["frames"] + summary["lost"] == FRAMES
+    assert status == (1 if summary["lost"] else 0), launch.text
 
 
 def test_a_frame_that_cannot_be_completed_is_lost_and_fails_the_launch(tmp_path):
