@@ -21,7 +21,7 @@ def hold_out(frame: Frame, lines: int) -> Frame:
     """Keeps ``lines`` scan lines of a frame's LiDAR, evenly spread, and makes the others its ground truth.
 
     The ground truth is the projection of the withheld returns: the nearest in each pixel, but none that
-    :func:`remove_hidden` finds hidden by any return of the whole scan. A frame that comes with a ground truth
+    :func:`drop_occluded` finds hidden by any return of the whole scan. A frame that comes with a ground truth
     keeps it and only loses the lines.
 
     Args:
@@ -43,11 +43,11 @@ def hold_out(frame: Frame, lines: int) -> Frame:
     if ground_truth is None:
         withheld = project_points(frame.points[~kept], frame.camera, frame.extrinsic)
         given = project_points(frame.points[kept], frame.camera, frame.extrinsic)
-        ground_truth = remove_hidden(withheld, given)
+        ground_truth = drop_occluded(withheld, given)
     return replace(frame, points=frame.points[kept], rings=frame.rings[kept], ground_truth=ground_truth)
 
 
-def remove_hidden(depth: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+def drop_occluded(depth: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
     """Removes what the camera cannot have seen, because something measured right beside it is much nearer.
 
     Args:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from depth_completion_ros.evaluation.holdout import hold_out, remove_hidden
+from depth_completion_ros.evaluation.holdout import hold_out, drop_occluded
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
 
@@ -73,7 +73,7 @@ def test_a_hider_at_the_border_counts_and_the_outside_of_the_image_does_not():
     depth[0, 0], depth[11, 8] = 10, 10
     others = np.zeros_like(depth)
     others[11, 5] = 5
-    left = remove_hidden(depth, others)
+    left = drop_occluded(depth, others)
     assert left[0, 0] == 10
     assert np.count_nonzero(left) == 1
 
