@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from depth_completion_ros.evaluation.holdout import hold_out, drop_occluded
+from depth_completion_ros.evaluation.holdout import drop_occluded, hold_out
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
 
