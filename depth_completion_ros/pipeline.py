@@ -163,9 +163,9 @@ class DepthCompleter:
         return Completion(depth_array, confidence_array, sparse_depth, stages.milliseconds)
 
     def _run(self, inputs: Inputs) -> NetworkOutput:
-        if self._execution is None:
-            self._execution = fastest(self.network, inputs)
         try:
+            if self._execution is None:
+                self._execution = fastest(self.network, inputs)
             return self._execution.run(self.network, inputs)
         except (torch.OutOfMemoryError, RuntimeError) as error:
             if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):

@@ -31,6 +31,7 @@ from depth_completion_ros.ros.messages import (
     image_message,
     nanoseconds,
     transform_message,
+    unknown_as_nan,
 )
 from depth_completion_ros.ros.parameters import declare, setting
 from depth_completion_ros.ros.running import ros
@@ -213,7 +214,7 @@ def _ground_truth(frame: Frame) -> NDArray[np.float32]:
     """(H, W) metres, NaN where unknown: everywhere for a frame without, so that each frame has its message."""
     if frame.ground_truth is None:
         return np.full((frame.camera.height, frame.camera.width), np.nan, np.float32)
-    return np.where(frame.ground_truth > 0, frame.ground_truth, np.float32(np.nan))
+    return unknown_as_nan(frame.ground_truth)
 
 
 def _time(stamp: int) -> Time:

@@ -52,6 +52,11 @@ def image_message(pixels: NDArray, header: Header) -> Image:
     )
 
 
+def unknown_as_nan(depth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W) metres with 0 for what is unknown, as ROS marks it: NaN (REP 117)."""
+    return np.where(depth > 0, depth, np.float32(np.nan))
+
+
 def camera_info_message(camera: Camera, header: Header) -> CameraInfo:
     """The CameraInfo of an unrectified image of ``camera``; K and P agree, as for a camera of its own."""
     return CameraInfo(

@@ -15,7 +15,12 @@ from std_msgs.msg import Header
 
 from depth_completion_ros.frame import Completion, Frame
 from depth_completion_ros.images import colorize_depth
-from depth_completion_ros.ros.messages import camera_info_message, coloured_cloud_message, image_message
+from depth_completion_ros.ros.messages import (
+    camera_info_message,
+    coloured_cloud_message,
+    image_message,
+    unknown_as_nan,
+)
 
 TOPICS: dict[str, type] = {
     "~/sparse_depth/image": Image,
@@ -78,7 +83,9 @@ class Outputs:
             topics: in the order of publishing.
         """
         makers = {
-            "~/sparse_depth/image": lambda: image_message(self._encode(_unknown(completion.sparse_depth)), header),
+            "~/sparse_depth/image": lambda: image_message(
+                self._encode(unknown_as_nan(completion.sparse_depth)), header
+            ),
             "~/confidence/image": lambda: image_message(completion.confidence, header),
             "~/depth/color": lambda: image_message(colorize_depth(completion.depth), header),
             "~/points": lambda: _cloud(frame, completion, header),
@@ -102,11 +109,6 @@ def _millimetres(depth: NDArray[np.float32]) -> NDArray:
     """uint16 millimetres; 0 where unknown, or too far for 16 bits."""
     millimetres = np.nan_to_num(depth, nan=0.0) * 1000.0
     return np.where(millimetres <= _MILLIMETRES_MAXIMUM, np.rint(millimetres), 0).astype(np.uint16)
-
-
-def _unknown(sparse_depth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What was not measured as NaN, the mark of ROS (REP 117)."""
-    return np.where(sparse_depth > 0, sparse_depth, np.float32(np.nan))
 
 
 def _cloud(frame: Frame, completion: Completion, header: Header) -> PointCloud2:
