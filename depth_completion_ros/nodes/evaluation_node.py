@@ -30,6 +30,7 @@ from depth_completion_ros.ros.running import ros
 _COMPLETION = "depth_completion"  # the name of the completion node
 # Scoring a frame takes longer than completing it at times; nothing that has arrived may be lost.
 _ALL = QoSProfile(depth=200)
+_DISCOVERY = 1.0  # seconds
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -80,7 +81,9 @@ class EvaluationNode(Node):
             How many frames were lost.
         """
         self._wait_for(lambda: self.count_publishers(f"{_COMPLETION}/depth/image") > 0)
-        # The replay starts when somebody listens to the ground truth; by now the completion node hears us.
+        # The replay starts when somebody listens to the ground truth. That we have discovered the completion node's
+        # publishers does not mean that it has discovered us, so it gets time to, or the first frame could be lost.
+        self._wait_for(lambda: False, _DISCOVERY)
         self._collect(Image, "ground_truth", "ground_truth")
         self._wait_for(lambda: self._total is not None)
         self._wait_for(lambda: len(self._done) == self._total, self.settings.patience)
