@@ -48,7 +48,7 @@ def table(rng: np.random.Generator) -> Piece:
     is_glass = rng.random() < 0.15
     top = (0.03, 0.035, 0.035) if is_glass else color
     parts = [
-        box((0, 0, height - 0.035), (width, depth, height), top, Material.CAR_GLASS if is_glass else Material.WOOD)
+        box((0, 0, height - 0.035), (width, depth, height), top, Material.PANE if is_glass else Material.WOOD)
     ]
     parts += [
         box((x, y, 0), (x + 0.06, y + 0.06, height - 0.035), color, Material.WOOD)
@@ -136,7 +136,7 @@ def cupboard(rng: np.random.Generator) -> Piece:
     else:
         color, material = _pick(rng, _WOODS), Material.WOOD if rng.random() < 0.7 else Material.PLAIN
     parts = [box((0, 0, 0), (width, depth, height), color, material)]
-    door, door_color = (Material.CAR_GLASS, _BLACK) if 0.12 < kind < 0.25 else (material, 0.92 * np.array(color))
+    door, door_color = (Material.PANE, _BLACK) if 0.12 < kind < 0.25 else (material, 0.92 * np.array(color))
     count = max(1, round(width / 0.5))
     rows = 1 if height > 1 else int(rng.integers(1, 4))
     for k in range(count):
@@ -225,8 +225,8 @@ def clutter(rng: np.random.Generator) -> Mesh:
         thing = merge(books)
     elif kind == 2:
         color = 0.15 * tint
-        body = tube((0, 0, 0), (0, 0, 0.2), 0.036, color=color, material=Material.CAR_GLASS, sides=14)
-        neck = tube((0, 0, 0.2), (0, 0, 0.3), 0.036, 0.013, color, Material.CAR_GLASS, 14)
+        body = tube((0, 0, 0), (0, 0, 0.2), 0.036, color=color, material=Material.PANE, sides=14)
+        neck = tube((0, 0, 0.2), (0, 0, 0.3), 0.036, 0.013, color, Material.PANE, 14)
         thing = merge([body, neck])
     elif kind == 3:
         cup = tube((0, 0, 0), (0, 0, 0.1), 0.036, 0.042, tint, sides=16)

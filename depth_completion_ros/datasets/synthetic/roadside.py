@@ -12,7 +12,7 @@ import numpy as np
 
 from depth_completion_ros.datasets.synthetic import buildings, figures, furniture, nature, vehicles
 from depth_completion_ros.datasets.synthetic.materials import Material
-from depth_completion_ros.datasets.synthetic.mesh import Color, Mesh, box, ellipsoid, merge, surface, tube
+from depth_completion_ros.datasets.synthetic.mesh import Color, Mesh, box, merge, surface, tube
 from depth_completion_ros.datasets.synthetic.site import END, START, Site
 
 _STEEL: Final[Color] = (0.30, 0.31, 0.31)
@@ -33,7 +33,7 @@ def roadside(site: Site) -> Iterator[Mesh]:
         y = site.road + 0.9 if kind.paved and rng.random() < 0.5 else edge + rng.uniform(0.8, 14)
         yield lay.place(_tree(rng, abs(x)), x, side * y, kerb)
     for x, side in site.spots(kind.bushes):
-        yield lay.place(_bush(rng), x, side * (edge + rng.gamma(2, 3) + 0.8), kerb)
+        yield lay.place(nature.bush(rng, _leaf(rng)), x, side * (edge + rng.gamma(2, 3) + 0.8), kerb)
     for x, side in site.spots(kind.poles / 2):
         thing = (furniture.road_sign, _traffic_light, furniture.bin_box, lambda _: furniture.bollard())[rng.integers(4)]
         yield lay.place(thing(rng), x, side * (site.road + 0.45), kerb, np.pi if side < 0 or rng.random() < 0.5 else 0)
@@ -201,7 +201,9 @@ def _paint_of_lorry(rng: np.random.Generator) -> Color:
 
 def _any_car(rng: np.random.Generator) -> Mesh:
     shape = vehicles.CAR_SHAPES[rng.integers(len(vehicles.CAR_SHAPES))]
-    return vehicles.car(shape, vehicles.CAR_COLORS[rng.integers(len(vehicles.CAR_COLORS))])
+    red, green, blue = vehicles.CAR_COLORS[rng.integers(len(vehicles.CAR_COLORS))]
+    shade = rng.uniform(0.6, 1.3)
+    return vehicles.car(shape, (shade * red, shade * green, shade * blue))
 
 
 def _tree(rng: np.random.Generator, distance: float, height: tuple[float, float] = (4, 13)) -> Mesh:
@@ -219,18 +221,6 @@ def _stock_tree(variant: int, leaves: int) -> Mesh:
     rng = np.random.default_rng(variant)
     spread = _STOCK_HEIGHT * rng.uniform(0.4, 0.8)
     return nature.tree(rng, _STOCK_HEIGHT, spread, (1.0, 1.0, 1.0), leaves)
-
-
-def _bush(rng: np.random.Generator) -> Mesh:
-    """A ball of leaves around a dark middle."""
-    radii = rng.uniform(0.5, 1.6, 3) * (1, 1, 0.8)
-    count, color = int(500 * radii[0] * radii[2]), np.array(_leaf(rng))
-    out = rng.normal(size=(count, 3))
-    out /= np.linalg.norm(out, axis=1, keepdims=True)
-    position = out * radii * rng.uniform(0.75, 1.1, (count, 1)) + (0, 0, 0.6 * radii[2])
-    position[:, 2] = np.abs(position[:, 2])
-    leaves = nature.leaves(rng, position, out + np.array([0, 0, 0.2]), rng.uniform(0.06, 0.16, count), tuple(color))
-    return merge([leaves, ellipsoid((0, 0, 0.55 * radii[2]), 0.8 * radii, 0.6 * color, Material.FOLIAGE)])
 
 
 def _leaf(rng: np.random.Generator) -> Color:

@@ -45,6 +45,17 @@ class Hits:
     barycentric: NDArray[np.float32]
     normal: NDArray[np.float32]
 
+    def __getitem__(self, rows: NDArray) -> Hits:
+        """Some of them."""
+        return Hits(self.distance[rows], self.triangle[rows], self.barycentric[rows], self.normal[rows])
+
+    def put(self, rows: NDArray, others: Hits) -> None:
+        """Overwrites some of them."""
+        self.distance[rows] = others.distance
+        self.triangle[rows] = others.triangle
+        self.barycentric[rows] = others.barycentric
+        self.normal[rows] = others.normal
+
 
 class Scene:
     """A still world, built once, and moving meshes that every frame sets anew.
@@ -77,10 +88,15 @@ class Scene:
             return hits
         moving = _hits(self._moving.cast_rays(tensor))
         nearer = np.flatnonzero(moving.distance < hits.distance)
-        hits.distance[nearer] = moving.distance[nearer]
-        hits.triangle[nearer] = moving.triangle[nearer] + self._still_count
-        hits.barycentric[nearer] = moving.barycentric[nearer]
-        hits.normal[nearer] = moving.normal[nearer]
+        hits.put(nearer, moving[nearer])
+        hits.triangle[nearer] += self._still_count
+        return hits
+
+    def beyond(self, rays: NDArray[np.float32], distance: NDArray[np.float32]) -> Hits:
+        """What (N, 6) rays meet behind the surface that they met at (N,) ``distance``, as seen from their start."""
+        passed = 1.0001 * distance + np.float32(0.001)
+        hits = self.cast(rays_from(rays[:, :3] + passed[:, None] * rays[:, 3:], rays[:, 3:]))
+        hits.distance[:] += passed
         return hits
 
     def blocked(self, rays: NDArray[np.float32], reach: float = np.inf) -> NDArray[np.bool_]:

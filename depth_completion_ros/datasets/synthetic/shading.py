@@ -28,7 +28,7 @@ def shade(scene: Scene, light: Light, rays: Array, hits: Hits, pixel_angle: floa
     radiance = np.empty((len(rays), 3), np.float32)
     hit, missed = np.flatnonzero(met), np.flatnonzero(~met)
     radiance[missed] = _sky(_unit(rays[missed, 3:]), light)
-    radiance[hit] = _surfaces(scene, light, rays[hit], _rows(hits, hit), pixel_angle)
+    radiance[hit] = _surfaces(scene, light, rays[hit], hits[hit], pixel_angle)
     return radiance
 
 
@@ -129,10 +129,6 @@ def _interpolate(scene: Scene, hits: Hits) -> tuple[Array, Array]:
     b, c = hits.barycentric[:, :1], hits.barycentric[:, 1:]
     both = corner[:, 0] * (1 - b - c) + corner[:, 1] * b + corner[:, 2] * c
     return _unit(both[:, :3]), both[:, 3:]
-
-
-def _rows(hits: Hits, rows: NDArray) -> Hits:
-    return Hits(hits.distance[rows], hits.triangle[rows], hits.barycentric[rows], hits.normal[rows])
 
 
 def _unit(vectors: Array) -> Array:

@@ -109,7 +109,7 @@ def lorry(color: Color, cargo: Color) -> Mesh:
     frame = box((-3.9, -0.9, 0.55), (2.2, 0.9, 0.94), _TRIM)
     screen = [(4.01, -1.05, 1.55), (4.01, 1.05, 1.55), (4.01, 1.0, 2.45), (4.01, -1.0, 2.45)]
     sides = [[(2.6, y, 1.6), (3.7, y, 1.6), (3.6, y, 2.4), (2.6, y, 2.4)] for y in (-1.16, 1.16)]
-    glass = quads([screen, *sides], _TINT, Material.CAR_GLASS)
+    glass = quads([screen, *sides], _TINT, Material.PANE)
     guard = box((-3.98, -1.2, 0.42), (-3.9, 1.2, 0.56), _PLATE)
     lamps = [
         box((-4.02, y - 0.18, 0.62), (-3.98, y + 0.18, 0.78), _RED_LAMP, Material.LAMP) for y in (-0.95, 0.95)
@@ -136,7 +136,7 @@ def _cap(ring: np.ndarray) -> Mesh:
 
 def _cabin(shape: CarShape) -> list[Mesh]:
     """Windscreens, sides with their pillars and a crowned roof."""
-    paint, glass = (_UNPAINTED, Material.CAR_PAINT), Material.CAR_GLASS
+    paint, glass = (_UNPAINTED, Material.CAR_PAINT), Material.PANE
     low, high = 0.90 * shape.width / 2, 0.72 * shape.width / 2
     base, top = shape.belt - 0.03, shape.height - 0.03
     (front, rear), (roof_front, roof_rear) = shape.screen, shape.roof

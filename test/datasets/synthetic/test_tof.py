@@ -44,7 +44,7 @@ def test_a_light_wall_is_measured_everywhere_with_noise_that_grows_with_distance
     [
         (0.02, Material.PLAIN, 4.0),
         (0.5, Material.MIRROR, 2.0),
-        (0.5, Material.CAR_GLASS, 2.0),
+        (0.5, Material.PANE, 2.0),
         (0.5, Material.PLAIN, 12.0),
     ],
     ids=["dark", "mirror", "glass", "out of range"],
