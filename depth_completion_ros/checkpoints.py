@@ -91,6 +91,7 @@ def save_checkpoint(network: CompletionNetwork, folder: str | Path, source: str 
         "image_std": network.image_std,
         "depth_scale": 1.0,  # network units per metre
         "crop": network.crop,
+        "image_optional": network.image_optional,
         "calibration": network.calibration,
         "source": source and {"file": Path(source).name, "sha256": _sha256(Path(source))},
     }
@@ -115,6 +116,7 @@ def load_checkpoint(path: str | Path) -> CompletionNetwork:
     network = create(header["model"], **header["options"])
     network.image_mean, network.image_std = tuple(header["image_mean"]), tuple(header["image_std"])
     network.crop = header["crop"] and tuple(header["crop"])
+    network.image_optional = header.get("image_optional", False)  # which the first checkpoints did not say
     network.calibration = header.get("calibration")
     weights = safetensors.torch.load_file(file)
     _check_fit(str(file), network, network.state_dict(), weights)

@@ -84,9 +84,9 @@ class DepthCompleter:
         reuse_freed_memory()
 
     @property
-    def uses_image(self) -> bool:
-        """Whether the model must be given an image."""
-        return self.network.uses_image
+    def needs_image(self) -> bool:
+        """Whether the model must be given an image: it uses one, and was never trained without."""
+        return self.network.uses_image and not self.network.image_optional
 
     @property
     def confidence_meaning(self) -> str:
@@ -119,7 +119,7 @@ class DepthCompleter:
         """Completes one sparse depth image.
 
         Args:
-            image: (H, W, 3) uint8 RGB; None for a model that needs none.
+            image: (H, W, 3) uint8 RGB; None, as of a dead camera, for a model that does without (``needs_image``).
             sparse_depth: (H, W) float32 metres along the optical axis, 0 = not measured.
             initial_depth: (H, W) float32 metres, a dense estimate for the models that start from one.
 
@@ -143,7 +143,7 @@ class DepthCompleter:
             raise EmptySparseDepthError(f"the {width}x{height} sparse depth holds no measurement: nothing to complete")
         if image is not None:
             _check_image(image, sparse_depth.shape)
-        elif self.uses_image:
+        elif self.needs_image:
             raise ValueError(f"model {self.model!r} needs an image and got none")
         if initial_depth is None and self._estimator is not None and image is not None:
             initial_depth = self._estimator(image)
@@ -154,7 +154,7 @@ class DepthCompleter:
             raise ValueError(f"model {self.model!r} needs an initial depth here, of the frame or of an estimator")
 
         with torch.inference_mode():
-            image_batch = self._image_batch(image) if self.uses_image and image is not None else None
+            image_batch = self._image_batch(image, sparse_depth.shape) if self.network.uses_image else None
             sparse_batch = self._depth_batch(sparse_depth)
             initial_batch = None if initial_depth is None else self._depth_batch(initial_depth)
             stages.done("prepare")
@@ -186,8 +186,10 @@ class DepthCompleter:
                 "use a smaller preset or smaller images"
             ) from error
 
-    def _image_batch(self, image: NDArray[np.uint8]) -> Tensor:
-        """(1, 3, H, W) float32, normalised as the network was trained."""
+    def _image_batch(self, image: NDArray[np.uint8] | None, size: tuple[int, ...]) -> Tensor:
+        """(1, 3, H, W) float32, normalised as the network was trained: no image is the mean colour, which is 0."""
+        if image is None:
+            return torch.zeros(1, 3, *size, device=self.device)
         pixels = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)
         mean = torch.tensor(self.network.image_mean, device=self.device) * 255.0
         std = torch.tensor(self.network.image_std, device=self.device) * 255.0

@@ -44,7 +44,7 @@ class CompletionNode(LifecycleNode):
         settings = self.settings
         try:
             completer = _load(settings)
-            if completer.uses_image and not settings.use_image:
+            if completer.needs_image and not settings.use_image:
                 raise ValueError(f"model {settings.model!r} needs images, but the parameter use_image is false")
             if completer.network.uses_initial_depth and settings.initial_depth == "none":
                 raise ValueError(f"checkpoint {settings.checkpoint} needs the parameter initial_depth")
@@ -68,7 +68,7 @@ class CompletionNode(LifecycleNode):
                 self.settings,
                 self._diagnostics,
                 self._mailbox.put,
-                image_optional=not self._completer.uses_image,
+                image_optional=not self._completer.needs_image,
             )
         except ValueError as error:
             self.get_logger().error(f"cannot activate: {error}")
