@@ -37,6 +37,14 @@ def add_parser(subparsers: Any) -> None:
         "after commas: synthetic,frames=500,seed=7 or /kitti/train,raw_root=/kitti/raw. Of several sources each has "
         "as many samples as frames, or its share by weight=X",
     )
+    parser.add_argument(
+        "--held-out",
+        nargs="+",
+        default=[],
+        metavar="SOURCE",
+        help="score the weights on these whole frames, too, if they know their LiDAR's rings at 32, 16, 8 and 4 lines",
+    )
+    parser.add_argument("--init", type=Path, metavar="DIR", help="start from the weights of this checkpoint")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the training")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep frames there once they are made or read")
     parser.add_argument("--recipe", metavar="NAME", help="kitti, nyu or mipi (default: the first of the paper)")
@@ -60,6 +68,7 @@ def add_parser(subparsers: Any) -> None:
     machine.add_argument("--threads", type=int, metavar="N", help="CPU threads of the network (default: all)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
     parser.add_argument("--save-every", type=int, default=500, metavar="N", help="steps (default: %(default)s)")
+    parser.add_argument("--held-out-every", type=int, default=500, metavar="N", help="steps (default: %(default)s)")
     parser.add_argument("--tensorboard", action="store_true", help="write curves and pictures for TensorBoard")
     parser.add_argument("--picture-every", type=int, default=100, metavar="N", help="steps (default: %(default)s)")
     parser.set_defaults(run=run)
@@ -81,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
     if options.preset is not None:
         model_options["preset"] = options.preset
     shares = [open_share(text, options.cache) for text in options.data]
+    held_out = [open_share(text, options.cache).source for text in options.held_out]
     stream = SampleStream(shares, chosen.augmentation, chosen.sparsity, options.seed)
     epochs = options.epochs or chosen.epochs
     with join_processes(options.device) as processes:
@@ -91,10 +101,21 @@ def run(options: argparse.Namespace) -> int:
             workers=options.workers,
             precision=options.precision,
             save_every=options.save_every,
+            held_out_every=options.held_out_every,
             picture_every=options.picture_every,
             tensorboard=options.tensorboard,
         )
-        trainer = Trainer(options.model, model_options, chosen, stream, options.output, settings, processes)
+        trainer = Trainer(
+            options.model,
+            model_options,
+            chosen,
+            stream,
+            options.output,
+            settings,
+            processes,
+            init=options.init,
+            held_out=held_out,
+        )
         trainer.run()
         if processes.rank == 0:
             print(f"{options.model} after {trainer.step} steps: use it with --checkpoint {options.output}")

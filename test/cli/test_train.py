@@ -36,12 +36,26 @@ def test_epochs_count_frames(tmp_path):
     assert len((tmp_path / "run" / "losses.csv").read_text().splitlines()) == 1 + 3
 
 
+def test_a_checkpoint_is_trained_further_and_scored(tmp_path):
+    assert train(tmp_path, "--model", "mspn", "--steps", "1") == 0
+    (tmp_path / "run").rename(tmp_path / "first")
+    more = ["--init", str(tmp_path / "first"), "--held-out", "synthetic,frames=1,seed=2", "--held-out-every", "2"]
+    assert train(tmp_path, "--model", "mspn", "--steps", "3", *more) == 0
+    with (tmp_path / "run" / "held_out.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["step"], row["lines"]) for row in rows] == [
+        (step, lines) for step in "023" for lines in ("32", "16", "8", "4")
+    ]
+    assert all(row["frames"] == "1" and 0 < float(row["mae_mm"]) < float(row["rmse_mm"]) for row in rows)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--model", "classical"], "'classical' cannot be trained; those that can: nlspn"),
         (["--model", "emdc", "--recipe", "kitti"], "'emdc' has no recipe for 'kitti'; available: mipi"),
         (["--model", "emdc", "--option", "mode"], "'mode' is not of the form NAME=VALUE"),
+        (["--model", "emdc", "--init", "nowhere"], "no such checkpoint"),
         (["--model", "emdc", "--steps", "1", "--precision", "int8"], "unknown precision 'int8'"),
     ],
 )
