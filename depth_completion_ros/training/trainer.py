@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +26,7 @@ from depth_completion_ros.frame import Completion
 from depth_completion_ros.networks.registry import CompletionNetwork, create
 from depth_completion_ros.pipeline import DepthCompleter
 from depth_completion_ros.training.held_out import Score, score
+from depth_completion_ros.training.identity import check_same, identify
 from depth_completion_ros.training.journal import Journal
 from depth_completion_ros.training.processes import Processes
 from depth_completion_ros.training.recipes import Recipe
@@ -133,20 +132,16 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=settings.precision == "float16")
         self.step = 0
         torch.manual_seed(settings.seed + processes.rank)
-        # What must not change between two starts: the curve would not be that of one training.
-        self._identity = {
-            "model": model,
-            "options": dict(self.network.options),
-            "first weights": None if init is None else _digest(self.network),
-            "steps": settings.steps,
-            "batch": [recipe.batch, settings.accumulate],
-            "learning rate": self.optimizer.defaults["lr"],
-            "seed": settings.seed,
-            "precision": settings.precision,
-            "data": [[share.source.name, len(share.source), share.weight] for share in stream.shares],
-            "augmentation": asdict(recipe.augmentation),
-            "sparsity": asdict(recipe.sparsity),
-        }
+        self._identity = identify(
+            self.network,
+            recipe,
+            stream,
+            init=init is not None,
+            steps=settings.steps,
+            batch=[recipe.batch, settings.accumulate],
+            seed=settings.seed,
+            precision=settings.precision,
+        )
         self.folder.mkdir(parents=True, exist_ok=True)
         if (self.folder / STATE).exists():
             self._restore()
@@ -271,10 +266,7 @@ class Trainer:
     def _restore(self) -> None:
         path = self.folder / STATE
         state = torch.load(path, map_location=self.processes.device, weights_only=True)
-        was, now = _plain(state["identity"]), _plain(self._identity)
-        different = [f"{key} {was.get(key)} instead of {now[key]}" for key in now if was.get(key) != now[key]]
-        if different:
-            raise ValueError(f"{path} is of another training: {'; '.join(different)}; choose another folder")
+        check_same(self._identity, state["identity"], path)
         self.step = state["step"]
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
@@ -329,19 +321,11 @@ def _copy(source: CompletionNetwork, network: CompletionNetwork, path: Path) -> 
     Raises:
         ValueError: it is of another kind.
     """
-    kinds = [f"{each.name} {_plain(dict(each.options))}" for each in (source, network)]
+    kinds = [f"{each.name} {dict(each.options)}" for each in (source, network)]
     if kinds[0] != kinds[1]:
         raise ValueError(f"{path} has weights of {kinds[0]}, which cannot be the first of {kinds[1]}")
     network.load_state_dict(source.state_dict())
     network.image_mean, network.image_std = source.image_mean, source.image_std
-
-
-def _digest(network: nn.Module) -> str:
-    """Differs between any two sets of weights."""
-    digest = hashlib.sha256()
-    for value in network.state_dict().values():
-        digest.update(value.cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _randomness() -> dict[str, Any]:
@@ -352,7 +336,3 @@ def _set_randomness(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["cpu"].cpu())
     if state["cuda"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"].cpu())
-
-
-def _plain(value: Any) -> Any:
-    return json.loads(json.dumps(value))

@@ -148,5 +148,5 @@ if __name__ == "__main__":
     folder, frames, workers = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     with join_processes("cpu") as joined:
         source = Fatal(frames, folder / "maker")
-        others = {"held_out": [Planes(2)], "held_out_every": 4}
+        others = {"held_out": [Planes(1)], "held_out_every": 4}
         tiny_trainer(folder, source=source, processes=joined, workers=workers, **others).run()

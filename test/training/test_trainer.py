@@ -75,11 +75,11 @@ def test_the_loss_falls(model, tmp_path):
 
 
 def test_a_killed_training_goes_on_as_if_nothing_had_been(tmp_path):
-    tiny_trainer(tmp_path / "whole", held_out=[Planes(2)], held_out_every=4).run()
+    tiny_trainer(tmp_path / "whole", held_out=[Planes(1)], held_out_every=4).run()
     killed = run_alone(tmp_path / "killed", 15, 0)  # frames, of which a step takes two
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert len(curve(tmp_path / "killed")) == 7
-    resumed = tiny_trainer(tmp_path / "killed", workers=1, held_out=[Planes(2)], held_out_every=4)
+    resumed = tiny_trainer(tmp_path / "killed", workers=1, held_out=[Planes(1)], held_out_every=4)
     assert resumed.step == 6  # the last that was saved
     resumed.run()
     assert curve(tmp_path / "killed") == curve(tmp_path / "whole")
