@@ -222,7 +222,7 @@ class SyntheticRooms(_Frames):
         target = np.array([width, length]) * rng.uniform(0.2, 0.8, 2)
         yaw = np.arctan2(target[1] - eye[1], target[0] - eye[0])
         pose = Pose.of_camera(eye, yaw, rng.normal(-0.15, 0.15), rng.normal(0, 0.06))
-        return _View(Scene(room.mesh), indoors(rng, room.lamps), pose)
+        return _View(Scene(room.mesh, panes_shade=False), indoors(rng, room.lamps), pose)
 
     def _measure(self, sensor: Sensor, view: _View, camera: Camera, rng: np.random.Generator) -> dict[str, Any]:
         beside = np.array([rng.uniform(-0.05, 0.05), rng.uniform(-0.01, 0.01), 0.0])

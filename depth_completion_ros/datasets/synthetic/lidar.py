@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from depth_completion_ros.datasets.synthetic.materials import GLASS, INFRARED_GAIN, Material, is_one_of
 from depth_completion_ros.datasets.synthetic.pose import Pose
-from depth_completion_ros.datasets.synthetic.scene import Hits, Scene, rays_from
+from depth_completion_ros.datasets.synthetic.scene import Hits, Scene, rays_from, see_through
 
 _FAINTEST: Final = 5e-6  # reflectance over square metres of range at which half of the pulses are missed
 _FOCUSED: Final = 10.0  # metres: what is nearer is out of focus, and its echo no stronger
@@ -81,7 +81,8 @@ class Scanner(ABC):
         rays = self._rays(local, pose, motion)
         hits = scene.cast(rays)
         if self.loses_pulses:
-            _pass_glass(scene, rays, hits, rng)
+            on_glass = is_one_of(scene.material[hits.triangle], GLASS) & np.isfinite(hits.distance)
+            see_through(scene, rays, hits, np.flatnonzero(on_glass & (rng.random(len(rays)) < _GLASS_PASSES)))
         distance = hits.distance
         if self.divergence:
             distance = self._melt(scene, rays, distance, rng)
@@ -214,14 +215,6 @@ class Rosette(Scanner):
     def times(self) -> NDArray[np.float64]:
         """(points,) seconds; the picture is taken in the middle of the sweep."""
         return np.linspace(-0.5 * _SWEEP, 0.5 * _SWEEP, self.points, endpoint=False)
-
-
-def _pass_glass(scene: Scene, rays: NDArray[np.float32], hits: Hits, rng: np.random.Generator) -> None:
-    """Moves some of the hits on glass to what is behind it."""
-    rows = np.flatnonzero(np.isfinite(hits.distance) & is_one_of(scene.material[hits.triangle], GLASS))
-    rows = rows[rng.random(len(rows)) < _GLASS_PASSES]
-    if len(rows):
-        hits.put(rows, scene.beyond(rays[rows], hits.distance[rows]))
 
 
 def _echo(

@@ -14,25 +14,33 @@ from depth_completion_ros.datasets.synthetic.scene import Hits, Scene, rays_from
 
 Array = NDArray[np.float32]
 
+_CLEAR: Final = 0.75  # share of the light that a pane lets through
+_PANES: Final = 3  # behind each other that light is followed through
+
 # Share of light that comes back mirrored when a surface is met head-on.
 _MIRRORED: Final = np.full(len(Material), 0.045, np.float32)
 _MIRRORED[list(GLASS)] = 0.07
 _MIRRORED[[Material.METAL, Material.MIRROR]] = 0.45, 0.88
 
 
-def shade(scene: Scene, light: Light, rays: Array, hits: Hits, pixel_angle: float) -> Array:
-    """(N, 3) linear RGB radiance along N rays; ``pixel_angle`` is the angle of a pixel, radians."""
+def shade(
+    scene: Scene, light: Light, rays: Array, hits: Hits, pixel_angle: float, panes: int = _PANES
+) -> Array:
+    """(N, 3) linear RGB radiance along N rays, through so many panes of clear glass as a recursion follows.
+
+    ``pixel_angle`` is the angle of a pixel, radians.
+    """
     met = np.isfinite(hits.distance)
     if met.all():
-        return _surfaces(scene, light, rays, hits, pixel_angle)
+        return _surfaces(scene, light, rays, hits, pixel_angle, panes)
     radiance = np.empty((len(rays), 3), np.float32)
     hit, missed = np.flatnonzero(met), np.flatnonzero(~met)
     radiance[missed] = _sky(_unit(rays[missed, 3:]), light)
-    radiance[hit] = _surfaces(scene, light, rays[hit], hits[hit], pixel_angle)
+    radiance[hit] = _surfaces(scene, light, rays[hit], hits[hit], pixel_angle, panes)
     return radiance
 
 
-def _surfaces(scene: Scene, light: Light, rays: Array, hits: Hits, pixel_angle: float) -> Array:
+def _surfaces(scene: Scene, light: Light, rays: Array, hits: Hits, pixel_angle: float, panes: int) -> Array:
     length = np.sqrt(np.einsum("ij,ij->i", rays[:, 3:], rays[:, 3:]))
     distance = hits.distance * length
     view = rays[:, 3:] / length[:, None]
@@ -68,6 +76,10 @@ def _surfaces(scene: Scene, light: Light, rays: Array, hits: Hits, pixel_angle: 
     shines = material == Material.LAMP
     radiance[shines] = 1.6 * radiance[shines] + light.glow * albedo[shines]
 
+    clear = np.flatnonzero(material == Material.PANE) if panes else ()
+    if len(clear):
+        behind = scene.beyond(rays[clear], hits.distance[clear])
+        radiance[clear] += _CLEAR * shade(scene, light, rays[clear], behind, pixel_angle, panes - 1)
     shiny = np.flatnonzero(is_one_of(material, GLOSSY))
     base = _MIRRORED[material[shiny]]
     mirrored, share = _reflections(scene, light, start[shiny], view[shiny], normal[shiny], base)
