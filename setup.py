@@ -30,11 +30,13 @@ setup(
     python_requires=">=3.10",
     install_requires=[
         "setuptools",
+        "matplotlib",
         "numpy",
         "open3d",
         "pyyaml",
         "rosbags>=0.11.6",
         "safetensors",
+        "scipy",
         "torch",
         "tqdm",
     ],
