@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from depth_completion_ros.datasets import IndexedSource
     from depth_completion_ros.training.recipes import Recipe
     from depth_completion_ros.training.samples import Share
 
@@ -47,6 +48,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--init", type=Path, metavar="DIR", help="start from the weights of this checkpoint")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the training")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep frames there once they are made or read")
+    parser.add_argument(
+        "--estimator",
+        type=Path,
+        metavar="DIR",
+        help="monocular depth network that makes the initial depth where frames have none, for models such as MSPN "
+        "in mode sdr",
+    )
     parser.add_argument("--recipe", metavar="NAME", help="kitti, nyu or mipi (default: the first of the paper)")
     recipe = parser.add_argument_group("what replaces a part of the recipe")
     length = recipe.add_mutually_exclusive_group()
@@ -89,11 +97,13 @@ def run(options: argparse.Namespace) -> int:
     model_options = dict(_assignment(text) for text in options.option)
     if options.preset is not None:
         model_options["preset"] = options.preset
-    shares = [open_share(text, options.cache) for text in options.data]
-    held_out = [open_share(text, options.cache).source for text in options.held_out]
-    stream = SampleStream(shares, chosen.augmentation, chosen.sparsity, options.seed)
     epochs = options.epochs or chosen.epochs
     with join_processes(options.device) as processes:
+        shares, others = (
+            [open_share(text, options.cache, options.estimator, str(processes.device)) for text in texts]
+            for texts in (options.data, options.held_out)
+        )
+        stream = SampleStream(shares, chosen.augmentation, chosen.sparsity, options.seed)
         settings = Settings(
             steps=options.steps or max(1, round(epochs * stream.epoch_length / chosen.batch)),
             accumulate=options.accumulate,
@@ -114,23 +124,33 @@ def run(options: argparse.Namespace) -> int:
             settings,
             processes,
             init=options.init,
-            held_out=held_out,
+            held_out=[share.source for share in others],
         )
+        if options.estimator and not trainer.network.uses_initial_depth:
+            raise ValueError(f"model {options.model!r} with these options starts from no initial depth: no --estimator")
         trainer.run()
         if processes.rank == 0:
             print(f"{options.model} after {trainer.step} steps: use it with --checkpoint {options.output}")
     return 0
 
 
-def open_share(text: str, cache: Path | None) -> Share:
+def open_share(text: str, cache: Path | None, estimator: Path | None = None, device: str = "cpu") -> Share:
     """Opens a data set given as ``path,option=value,...``.
 
+    Args:
+        text: the data set.
+        cache: where frames are kept, and their estimates apart from them, or None.
+        estimator: what estimates the initial depth of frames that have none, or None.
+        device: where it runs.
+
     Raises:
-        ValueError: it is no source of frames, has no such option, or its frames cannot be had in any order.
+        ValueError: it is no source of frames, has no such option, or its frames cannot be had in any order, or there
+            is no such estimator.
         OSError: it is not there.
+        ImportError: the estimator needs a package that is missing.
     """
     from depth_completion_ros.datasets import IndexedSource, open_source
-    from depth_completion_ros.datasets.cache import CachedSource
+    from depth_completion_ros.training.initial_depth import EstimatedSource
     from depth_completion_ros.training.samples import Share
 
     path, *assignments = text.split(",")
@@ -139,11 +159,22 @@ def open_share(text: str, cache: Path | None) -> Share:
     source = open_source(path, **options)
     if not isinstance(source, IndexedSource):
         raise ValueError(f"{path} can only be read in order, but training takes frames at random")
-    if cache is not None:
-        label = ",".join([path, *(f"{key}={value}" for key, value in sorted(options.items()))])
-        folder = "".join(c if c.isalnum() or c in "=-." else "_" for c in label).strip("_")
-        source = CachedSource(source, cache / folder, label)
+    label = ",".join([path, *(f"{key}={value}" for key, value in sorted(options.items()))])
+    source = _kept(source, cache, label)
+    if estimator is not None:
+        label = f"{label},estimator={estimator.resolve().name}"
+        source = _kept(EstimatedSource(source, estimator, device), cache, label)
     return Share(source, len(source) if weight is None else float(weight))
+
+
+def _kept(source: IndexedSource, cache: Path | None, label: str) -> IndexedSource:
+    """The source with its frames kept in a folder of the cache that is named after the label."""
+    from depth_completion_ros.datasets.cache import CachedSource
+
+    if cache is None:
+        return source
+    folder = "".join(c if c.isalnum() or c in "=-." else "_" for c in label).strip("_")
+    return CachedSource(source, cache / folder, label)
 
 
 def _adapt(recipe: Recipe, options: argparse.Namespace) -> Recipe:

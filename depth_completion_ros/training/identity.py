@@ -39,6 +39,7 @@ def identify(
         "average": recipe.average,
         "clip": recipe.clip,
         "data": [[share.source.name, len(share.source), share.weight] for share in stream.shares],
+        "versions of the data": [share.source.version for share in stream.shares],
         "augmentation": asdict(recipe.augmentation),
         "sparsity": asdict(recipe.sparsity),
         **settings,

@@ -228,6 +228,11 @@ class Trainer:
         dtype = _PRECISIONS[self.settings.precision]
         image = batch.normalized_image(self.network) if self.network.uses_image else None
         initial = batch.initial_depth if self.network.uses_initial_depth else None
+        if initial is None and self.network.uses_initial_depth:
+            raise ValueError(
+                f"not every frame of {', '.join(batch.names[:3])}{', ...' if len(batch.names) > 3 else ''} has the "
+                "initial depth that the network starts from: give an estimator"
+            )
         with torch.autocast(self.processes.device.type, dtype) if dtype else nullcontext():
             output = module(image, batch.sparse_depth, initial)
         return self.recipe.loss(output, batch)

@@ -3,12 +3,14 @@
 import csv
 import sys
 
+import numpy as np
 import pytest
 
 from depth_completion_ros.cli.main import main
 from depth_completion_ros.cli.train import open_share
 from depth_completion_ros.datasets.cache import CachedSource
 from depth_completion_ros.pipeline import DepthCompleter
+from depth_completion_ros.training import initial_depth
 
 TINY = ["--preset", "lite", "--crop", "64", "96", "--height", "0", "--batch", "1", "--workers", "0", "--device", "cpu"]
 
@@ -29,6 +31,32 @@ def test_a_checkpoint_comes_of_it(tmp_path, capsys):
     assert train(tmp_path, "--model", "mspn", "--option", "rules=nyu", "--steps", "2") == 0
     assert train(tmp_path, "--model", "mspn", "--steps", "2") == 2
     assert "is of another training" in capsys.readouterr().err
+
+
+def test_initial_depth_is_estimated_once(tmp_path, monkeypatch, capsys):
+    estimated = []
+
+    class Estimator:
+        def __init__(self, folder, device):
+            pass
+
+        def __call__(self, image):
+            estimated.append(image.shape)
+            return np.full(image.shape[:2], 10, np.float32)
+
+    monkeypatch.setattr(initial_depth, "MonocularEstimator", Estimator)
+    initial_depth._estimator.cache_clear()
+    arguments = ["--estimator", str(tmp_path / "estimator"), "--steps", "2"]
+    assert train(tmp_path, "--model", "mspn", "--option", "mode=sdr", *arguments) == 0
+    assert len(estimated) == 1
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == {
+        "synthetic_frames=1_seed=2",
+        "synthetic_frames=1_seed=2_estimator=estimator",
+    }
+    (tmp_path / "run").rename(tmp_path / "sdr")
+    assert train(tmp_path, "--model", "emdc", *arguments) == 2
+    assert "model 'emdc' with these options starts from no initial depth" in capsys.readouterr().err
+    initial_depth._estimator.cache_clear()
 
 
 def test_epochs_count_frames(tmp_path):
@@ -55,6 +83,7 @@ def test_a_checkpoint_is_trained_further_and_scored(tmp_path):
         (["--model", "classical"], "'classical' cannot be trained; those that can: nlspn"),
         (["--model", "emdc", "--recipe", "kitti"], "'emdc' has no recipe for 'kitti'; available: mipi"),
         (["--model", "emdc", "--option", "mode"], "'mode' is not of the form NAME=VALUE"),
+        (["--model", "mspn", "--estimator", "nowhere"], "nowhere is no folder of a Hugging Face model"),
         (["--model", "emdc", "--init", "nowhere"], "no such checkpoint"),
         (["--model", "emdc", "--steps", "1", "--precision", "int8"], "unknown precision 'int8'"),
     ],

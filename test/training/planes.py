@@ -118,6 +118,7 @@ def tiny_trainer(
     sparsity=LINES,
     init=None,
     held_out=(),
+    mode=None,
     **settings,
 ):
     """A training of few and small steps by the recipe of a model."""
@@ -132,7 +133,7 @@ def tiny_trainer(
     stream = SampleStream([Share(source or Planes(), 1.0)], chosen.augmentation, chosen.sparsity, seed=3)
     return Trainer(
         model,
-        {"preset": "lite"},
+        {"preset": "lite"} | ({"mode": mode} if mode else {}),
         chosen,
         stream,
         Path(folder),

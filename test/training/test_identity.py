@@ -20,8 +20,10 @@ NLSPN = recipe("nlspn")
 LINES = Sparsity(lines=(4, 8))
 
 
-def identity(chosen=NLSPN, *, weight=1, sparsity=LINES, init=None, seed=0):
-    stream = SampleStream([Share(Planes(), weight)], chosen.augmentation, sparsity, seed=3)
+def identity(chosen=NLSPN, *, weight=1, version=1, sparsity=LINES, init=None, seed=0):
+    source = Planes()
+    source.version = version
+    stream = SampleStream([Share(source, weight)], chosen.augmentation, sparsity, seed=3)
     network = create("emdc", preset="lite")
     if init is not None:
         with torch.no_grad():
@@ -39,6 +41,7 @@ def test_the_same_arguments_make_the_same_training(tmp_path):
     [
         ({"seed": 1}, "seed 0 instead of 1"),
         ({"weight": 2}, r"data \[\['planes', 4, 1\]\] instead of \[\['planes', 4, 2\]\]"),
+        ({"version": 2}, r"versions of the data \[1\] instead of \[2\]"),
         ({"init": 0.5}, r"first weights None instead of \w{16}"),
         ({"sparsity": Sparsity(lines=(4, 9))}, "sparsity .* instead of .*9"),
         ({"chosen": recipe("mspn")}, "loss _refined.* instead of _silog; optimizer Adam.* instead of AdamW"),
