@@ -18,13 +18,14 @@ setup(
     description="Real-time depth completion for ROS 2, with rosbag replay and KITTI evaluation",
     license="Apache-2.0",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    # Trained weights: depth_completion_ros/models is a link to models/.
+    package_data={NAME: ["models/*/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         share("launch"),
         share("config"),
         share("rviz"),
-        share("models"),
     ],
     zip_safe=False,
     python_requires=">=3.10",

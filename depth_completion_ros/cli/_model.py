@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from depth_completion_ros.shipped import AUTO, Depth, default_model
+from depth_completion_ros.shipped import AUTO, Sensors
 
 if TYPE_CHECKING:
     from depth_completion_ros.pipeline import DepthCompleter
@@ -20,15 +20,14 @@ def add_model_options(parser: argparse._ActionsContainer, models: str = "see 'de
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
 
 
-def load_model(options: argparse.Namespace, image: bool = True, depth: Depth = "lidar") -> DepthCompleter:
-    """The model that was chosen; where none was, the default for these sensors, as of :func:`default_model`.
+def load_model(options: argparse.Namespace, sensors: Sensors = (True, "lidar")) -> DepthCompleter:
+    """The model that was chosen; where none was, the default for these sensors.
 
     Raises:
         ValueError, OSError: as :class:`DepthCompleter`.
     """
     from depth_completion_ros.pipeline import DepthCompleter
 
-    model = options.model
-    if model == AUTO and options.checkpoint is None:
-        model = default_model(image, depth)
-    return DepthCompleter(model, options.device, preset=options.preset, checkpoint=options.checkpoint)
+    return DepthCompleter(
+        options.model, options.device, preset=options.preset, checkpoint=options.checkpoint, sensors=sensors
+    )

@@ -51,7 +51,7 @@ def recording(monkeypatch):
 
 
 def complete(*arguments):
-    return main(["complete", *map(str, arguments)])
+    return main(["complete", "--model", "classical", *map(str, arguments)])
 
 
 @pytest.mark.parametrize("with_image", [True, False])

@@ -66,7 +66,8 @@ class Robot:
 
     def __init__(self, parameters: dict | None = None) -> None:
         extrinsic = "[" + ", ".join(map(str, np.eye(4).ravel().tolist())) + "]"
-        self.completion = Process("completion_node", parameters={"extrinsic": extrinsic, **(parameters or {})})
+        defaults = {"model": "classical", "extrinsic": extrinsic}
+        self.completion = Process("completion_node", parameters=defaults | (parameters or {}))
         self.node = rclpy.create_node("robot")
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)

@@ -231,7 +231,7 @@ def test_no_work_without_listeners(robot):
         ({"sensor": "radar"}, "expected one of points, depth"),
         ({"extrinsic": "[1.0, 2.0]"}, "expected 0 or 16"),
         ({"model": "mspn", "initial_depth": "estimator"}, "go together"),
-        ({"initial_depth": "topic"}, "model 'classical' makes no use of"),
+        ({"model": "classical", "initial_depth": "topic"}, "model 'classical' makes no use of"),
         ({"checkpoint": "/nowhere", "model": "mspn"}, "/nowhere"),
     ],
 )
