@@ -24,10 +24,9 @@ def ip_basic_fast(sparse_depth: Depth) -> Depth:
     nearness = cv2.morphologyEx(nearness, cv2.MORPH_CLOSE, _square(5))
     nearness = _fill(nearness, 7)
     nearness = _extend_to_top(nearness)
-    nearness = _fill(nearness, 31)
+    nearness = _fill_up(nearness)
     nearness = cv2.medianBlur(nearness, 5)
-    nearness = _where_known(nearness, cv2.GaussianBlur(nearness, (5, 5), 0))
-    return _invert(_fill_up(nearness))
+    return _invert(cv2.GaussianBlur(nearness, (5, 5), 0))
 
 
 def ip_basic_multiscale(sparse_depth: Depth) -> Depth:
@@ -44,9 +43,8 @@ def ip_basic_multiscale(sparse_depth: Depth) -> Depth:
     nearness = _extend_to_top(nearness)
     for _ in range(6):
         nearness = _fill(nearness, 5)
-    nearness = _where_known(nearness, cv2.medianBlur(nearness, 5))
-    nearness = _where_known(nearness, cv2.bilateralFilter(nearness, 5, 0.5, 2.0))
-    return _invert(_fill_up(nearness))
+    nearness = cv2.medianBlur(_fill_up(nearness), 5)
+    return _invert(cv2.bilateralFilter(nearness, 5, 0.5, 2.0))
 
 
 def nearest(sparse_depth: Depth) -> Depth:
@@ -92,7 +90,7 @@ BASELINES: dict[str, Baseline] = {
 
 
 def _invert(depth: Depth) -> Depth:
-    return _where_known(depth, _FAR - depth)
+    return _where_known(depth, np.maximum(_FAR - depth, 2 * _EMPTY))
 
 
 def _where_known(image: Depth, new: Depth | None = None, otherwise: Depth | None = None) -> Depth:
@@ -105,10 +103,12 @@ def _fill(nearness: Depth, size: int) -> Depth:
 
 
 def _fill_up(nearness: Depth) -> Depth:
-    """Fills what the method's dilations do not reach, between few lines and below the last, by repeating its widest.
+    """Dilates by 31 pixels, as the paper does once, until nothing is empty between few lines and below the last.
 
-    This is not in the paper, whose holes the benchmark would punish.
+    The paper leaves holes there, which the benchmark would punish.
     """
+    if not (nearness > _EMPTY).any():
+        raise ValueError("the sparse depth holds no measurement: nothing to complete")
     while (nearness <= _EMPTY).any():
         nearness = _fill(nearness, 31)
     return nearness
