@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from depth_completion_ros.datasets.synthetic.materials import GLASS, INFRARED_GAIN, Material, is_one_of
+from depth_completion_ros.datasets.synthetic.materials import GLASS, INFRARED_GAIN, PAVED, Material, is_one_of
 from depth_completion_ros.datasets.synthetic.pose import Pose
 from depth_completion_ros.datasets.synthetic.scene import Hits, Scene, rays_from, see_through
 
@@ -27,6 +27,17 @@ class Motion:
 
     velocity: NDArray[np.float64]
     turn: float = 0.0
+
+
+@dataclass(frozen=True)
+class Air:
+    """What the light goes through: ``haze`` metres in which haze swallows 63 % of it, and ``rain``, 0 to 1."""
+
+    haze: float = np.inf
+    rain: float = 0.0
+
+
+CLEAR: Final = Air()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +74,7 @@ class Scanner(ABC):
         """(N,) seconds at which each pulse is sent; the picture is taken at 0."""
 
     def scan(
-        self, scene: Scene, pose: Pose, rng: np.random.Generator, motion: Motion | None = None
+        self, scene: Scene, pose: Pose, rng: np.random.Generator, motion: Motion | None = None, air: Air = CLEAR
     ) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
         """One sweep.
 
@@ -73,6 +84,7 @@ class Scanner(ABC):
             rng: for everything random.
             motion: how it moves during the sweep, if it does. Its points are then those of a raw scan: each is
                 relative to where the sensor was when it measured it, not corrected to time 0.
+            air: what swallows pulses on their way, and sends some back too early.
 
         Returns:
             (N, 3) points in the sensor's frame and (N,) their rings, or None.
@@ -89,11 +101,15 @@ class Scanner(ABC):
         returned = distance < self.max_range
         noise = np.full(len(rays), self.range_noise, np.float32)
         if self.loses_pulses:
-            echo = _echo(scene, rays, hits, distance)
+            echo = _echo(scene, rays, hits, distance, air)
             chance = (1 - self.lost) / (1 + (_FAINTEST / echo) ** 3)
             chance[is_one_of(scene.material[hits.triangle], GLASS)] *= _GLASS_RETURNS
             returned &= rng.random(len(rays), np.float32) < chance
             noise *= np.sqrt(1 + 5 * _FAINTEST / echo)
+            if air.rain:  # of the nearest drops, some are measured
+                drops = rng.exponential(4.0, len(rays)).astype(np.float32) + 1
+                rows = np.flatnonzero((rng.random(len(rays), np.float32) < 0.01 * air.rain) & (drops < distance))
+                distance[rows], returned[rows] = drops[rows], True
         off = noise[returned] * rng.standard_normal(np.count_nonzero(returned), np.float32)
         if self.beam_bias and rings is not None:
             off += rng.normal(0, self.beam_bias, rings.max() + 1)[rings[returned]].astype(np.float32)
@@ -218,7 +234,7 @@ class Rosette(Scanner):
 
 
 def _echo(
-    scene: Scene, rays: NDArray[np.float32], hits: Hits, distance: NDArray[np.float32]
+    scene: Scene, rays: NDArray[np.float32], hits: Hits, distance: NDArray[np.float32], air: Air
 ) -> NDArray[np.float32]:
     """(N,) strength of the echoes: reflectance over square metres of range."""
     cosine = np.abs(np.einsum("ij,ij->i", hits.normal, rays[:, 3:]))
@@ -229,7 +245,9 @@ def _echo(
     scattered = 0.003 ** np.modf(997 * color[paint].sum(axis=1))[0]
     reflectance[paint] *= np.minimum(scattered + cosine[paint] ** 20, 1)
     # The square root stands for the roughness of real surfaces, which echo at grazing angles as well.
-    echo = reflectance * np.sqrt(cosine) / np.maximum(distance, _FOCUSED) ** 2
+    far = np.clip(distance, _FOCUSED, 1e4)
+    echo = reflectance * np.sqrt(cosine) / far**2 * np.exp(-2 * far / air.haze)
+    echo[is_one_of(material, PAVED)] *= 1 - 0.8 * air.rain  # water mirrors
     return np.maximum(echo, np.float32(1e-12))
 
 

@@ -40,6 +40,8 @@ GLASS: Final = (Material.WINDOW, Material.PANE)
 GLOSSY: Final = (*GLASS, Material.CAR_PAINT, Material.METAL, Material.MIRROR, Material.SCREEN)
 MIRRORS: Final = (*GLASS, Material.METAL, Material.MIRROR, Material.SCREEN)  # for the light of ToF cameras
 
+PAVED: Final = (Material.ASPHALT, Material.ROAD_PAINT, Material.SLABS)  # what rain turns into mirrors
+
 # Reflectance at a laser's near-infrared over that in the image; plants are bright there.
 INFRARED_GAIN: Final = np.ones(len(Material), np.float32)
 INFRARED_GAIN[[Material.FOLIAGE, Material.GRASS]] = 5.0, 4.0

@@ -40,8 +40,10 @@ def roadside(site: Site) -> Iterator[Mesh]:
     gap = rng.uniform(22, 45)
     for x in np.arange(START, 150, gap) if rng.random() < 0.7 else ():
         side = int(np.sign(np.sin(x / gap * np.pi + 0.1)) or 1)
-        lamp = furniture.lamp_post(rng.uniform(6, 11))
-        yield lay.place(lamp, x, side * (site.road + 0.7), kerb, 0 if side > 0 else np.pi)
+        height, y = rng.uniform(6, 11), side * (site.road + 0.7)
+        yield lay.place(furniture.lamp_post(height), x, y, kerb, 0 if side > 0 else np.pi)
+        across, up = lay.at(x, y)
+        site.lamps.append(np.array([x, float(across) - 2.1 * side, float(up) + kerb + height]))
     for x, side in site.spots(kind.people, -5, 60):
         y = side * rng.uniform(site.road + 0.4, max(edge, site.road + 1.2))
         yield lay.place(figures.pedestrian(rng, rng.uniform(0.05, 0.45)), x, y, kerb, rng.uniform(0, 6.3))
@@ -50,14 +52,18 @@ def roadside(site: Site) -> Iterator[Mesh]:
 def traffic(site: Site, parking: float) -> Iterator[Mesh]:
     """Vehicles in the lanes, parked cars in a strip ``parking`` metres wide, and cyclists."""
     rng, lay = site.rng, site.lay
+    jam = rng.random() < 0.12 * site.kind.traffic
+    chance, gap, lorries = (0.9, (6.5, 13.0), 0.35) if jam else (0.25 * site.kind.traffic, (8.0, 35.0), 0.2)
     for side in (-1, 1):
         for k in range(site.lanes):
-            x = rng.uniform(6, 40)
+            # What stands in the lane beside may begin beside us.
+            is_own = side < 0 and k == site.own
+            x = rng.uniform(6, 14 if jam else 40) - (0 if is_own or not jam else 9)
             while x < 150:
-                if rng.random() < 0.25 * site.kind.traffic:
+                if rng.random() < chance:
                     y = side * (k + 0.5) * site.lane + rng.normal(0, 0.2)
-                    yield lay.place(any_vehicle(rng), x, y, 0.0, 0.0 if side < 0 else np.pi)
-                x += rng.uniform(8, 35)
+                    yield lay.place(any_vehicle(rng, lorries), x, y, 0.0, 0.0 if side < 0 else np.pi)
+                x += rng.uniform(*gap)
         if parking:
             x = START + rng.uniform(0, 6)
             while x < 110:
@@ -95,9 +101,9 @@ def background(site: Site) -> Iterator[Mesh]:
         yield surface([low, high], tone, Material.FOLIAGE, smooth=True)
 
 
-def any_vehicle(rng: np.random.Generator) -> Mesh:
-    """A car, or one in five times a lorry."""
-    if rng.random() < 0.2:
+def any_vehicle(rng: np.random.Generator, lorries: float = 0.2) -> Mesh:
+    """A car, or with the chance ``lorries`` a lorry."""
+    if rng.random() < lorries:
         return vehicles.lorry(_paint_of_lorry(rng), _paint_of_lorry(rng))
     return _any_car(rng)
 

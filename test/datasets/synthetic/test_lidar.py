@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from depth_completion_ros.datasets.synthetic.lidar import HDL_64E, LIDARS, MID_40, VLP_16, Motion
+from depth_completion_ros.datasets.synthetic.lidar import HDL_64E, LIDARS, MID_40, VLP_16, Air, Motion
 from depth_completion_ros.datasets.synthetic.materials import Material
 from depth_completion_ros.datasets.synthetic.mesh import box, merge, quads
 from depth_completion_ros.datasets.synthetic.pose import Pose
@@ -125,6 +125,20 @@ def test_dark_paint_is_seen_head_on_only():
         assert ahead.sum() > 0.5 * 64 * 8 / 0.1728
         lost.append(slanting.sum() < 0.1 * ahead.sum())
     assert 0 < sum(lost) < len(lost)
+
+
+def test_haze_and_rain_swallow_far_pulses_and_drops_send_some_back():
+    far = room(half=60.0)
+    count = [
+        len(HDL_64E.scan(far, ORIGIN, np.random.default_rng(0), air=air)[0])
+        for air in (Air(), Air(haze=300.0), Air(haze=25.0))
+    ]
+    assert count[0] >= count[1] > 0.5 * count[0]
+    assert count[2] < 0.3 * count[0]
+    points, rings = HDL_64E.scan(far, ORIGIN, np.random.default_rng(0), air=Air(rain=1.0))
+    early = np.linalg.norm(points, axis=1) < 55
+    assert 0.005 < early.mean() < 0.02
+    assert len(points) == len(rings)
 
 
 @pytest.mark.parametrize("name", LIDARS)
