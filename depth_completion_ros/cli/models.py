@@ -42,8 +42,7 @@ def _weights(model: str) -> str:
     folder = shipped_checkpoint(model)
     if folder is None:
         return ""
-    options = ", ".join(f"{name} {value}" for name, value in read_header(folder)["options"].items())
-    return f"{options}; {(folder / WEIGHTS_FILE).stat().st_size / 1e6:.1f} MB"
+    return f"{read_header(folder)['options']['preset']}, {(folder / WEIGHTS_FILE).stat().st_size / 1e6:.1f} MB"
 
 
 def _describe(row: dict[str, Any]) -> str:
