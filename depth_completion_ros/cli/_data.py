@@ -34,7 +34,7 @@ def open_data(text: str, cache: Path | None) -> tuple[FrameSource, float | None]
         OSError: it is not there.
     """
     from depth_completion_ros.datasets import IndexedSource, open_source
-    from depth_completion_ros.datasets.cache import CachedSource
+    from depth_completion_ros.datasets.cache import keep_frames
 
     path, *assignments = text.split(",")
     options = dict(assignment(each) for each in assignments)
@@ -44,8 +44,7 @@ def open_data(text: str, cache: Path | None) -> tuple[FrameSource, float | None]
         if not isinstance(source, IndexedSource):
             raise ValueError(f"{path} can only be read in order, which no cache can hold")
         label = ",".join([path, *(f"{key}={value}" for key, value in sorted(options.items()))])
-        folder = "".join(c if c.isalnum() or c in "=-." else "_" for c in label).strip("_")
-        source = CachedSource(source, cache / folder, label)
+        source = keep_frames(source, cache, label)
     return source, None if weight is None else float(weight)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from depth_completion_ros.cli._data import assignment, open_data
+
 if TYPE_CHECKING:
-    from depth_completion_ros.datasets import IndexedSource
     from depth_completion_ros.training.recipes import Recipe
     from depth_completion_ros.training.samples import Share
 
@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     chosen = _adapt(recipe(options.model, options.recipe), options)
-    model_options = dict(_assignment(text) for text in options.option)
+    model_options = dict(assignment(text) for text in options.option)
     if options.preset is not None:
         model_options["preset"] = options.preset
     epochs = options.epochs or chosen.epochs
@@ -149,32 +149,20 @@ def open_share(text: str, cache: Path | None, estimator: Path | None = None, dev
         OSError: it is not there.
         ImportError: the estimator needs a package that is missing.
     """
-    from depth_completion_ros.datasets import IndexedSource, open_source
+    from depth_completion_ros.datasets import IndexedSource
+    from depth_completion_ros.datasets.cache import CachedSource, keep_frames
     from depth_completion_ros.training.initial_depth import EstimatedSource
     from depth_completion_ros.training.samples import Share
 
-    path, *assignments = text.split(",")
-    options = dict(_assignment(each) for each in assignments)
-    weight = options.pop("weight", None)
-    source = open_source(path, **options)
+    source, weight = open_data(text, cache)
     if not isinstance(source, IndexedSource):
-        raise ValueError(f"{path} can only be read in order, but training takes frames at random")
-    label = ",".join([path, *(f"{key}={value}" for key, value in sorted(options.items()))])
-    source = _kept(source, cache, label)
+        raise ValueError(f"{source.name} can only be read in order, but training takes frames at random")
     if estimator is not None:
-        label = f"{label},estimator={estimator.resolve().name}"
-        source = _kept(EstimatedSource(source, estimator, device), cache, label)
-    return Share(source, len(source) if weight is None else float(weight))
-
-
-def _kept(source: IndexedSource, cache: Path | None, label: str) -> IndexedSource:
-    """The source with its frames kept in a folder of the cache that is named after the label."""
-    from depth_completion_ros.datasets.cache import CachedSource
-
-    if cache is None:
-        return source
-    folder = "".join(c if c.isalnum() or c in "=-." else "_" for c in label).strip("_")
-    return CachedSource(source, cache / folder, label)
+        frames, source = source, EstimatedSource(source, estimator, device)
+        if cache is not None:
+            assert isinstance(frames, CachedSource)
+            source = keep_frames(source, cache, f"{frames.label},estimator={estimator.resolve().name}")
+    return Share(source, len(source) if weight is None else weight)
 
 
 def _adapt(recipe: Recipe, options: argparse.Namespace) -> Recipe:
@@ -195,12 +183,3 @@ def _adapt(recipe: Recipe, options: argparse.Namespace) -> Recipe:
     clip = recipe.clip if options.clip is None else options.clip
     changed = replace(recipe, augmentation=augmentation, sparsity=sparsity, batch=batch, clip=clip)
     return replace(changed, optimizer=optimizer)
-
-
-def _assignment(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(f"option {text!r} is not of the form NAME=VALUE")
-    if re.fullmatch(r"-?\d+", value):
-        return name, int(value)
-    return name, {"true": True, "false": False}.get(value, value)

@@ -46,7 +46,7 @@ class CachedSource(IndexedSource):
     """
 
     def __init__(self, source: IndexedSource, folder: str | os.PathLike[str], label: str) -> None:
-        self.name, self.version = source.name, source.version
+        self.name, self.version, self.label = source.name, source.version, label
         self._source = source
         self._folder = Path(folder)
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -78,6 +78,16 @@ class CachedSource(IndexedSource):
         if not path.exists():
             write_frame(path, self._source[index])
         return read_frame(path)
+
+
+def keep_frames(source: IndexedSource, cache: Path, label: str) -> CachedSource:
+    """The source with its frames kept in a folder of ``cache`` that is named after the label.
+
+    Raises:
+        ValueError: as for :class:`CachedSource`.
+    """
+    folder = "".join(c if c.isalnum() or c in "=-." else "_" for c in label).strip("_")
+    return CachedSource(source, cache / folder, label)
 
 
 def write_frame(path: Path, frame: Frame) -> None:
