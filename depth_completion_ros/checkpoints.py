@@ -18,13 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from depth_completion_ros.networks.registry import CompletionNetwork, create, model_info
 from depth_completion_ros.official_checkpoints import OFFICIAL
+
+try:
+    import safetensors
+    import safetensors.torch
+except ImportError as error:
+    raise ImportError("weights are stored by safetensors, which is missing: pip install safetensors") from error
 
 WEIGHTS_FILE = "weights.safetensors"
 _HEADER = "depth_completion"
