@@ -126,6 +126,7 @@ def test_what_was_trained_completes_depth(tmp_path):
     completion = completer(frame.image, sparse_depth_of(frame))
     assert completion.depth.shape == frame.ground_truth.shape
     assert load_checkpoint(tmp_path).crop == (64, 96)
+    assert completer(None, sparse_depth_of(frame)).depth.shape == frame.ground_truth.shape  # cameras died in training
     trained = dict(trainer.network.named_parameters())
     # The average of the weights, not the last ones, is what is used.
     used = dict(load_checkpoint(tmp_path).named_parameters())
