@@ -125,7 +125,6 @@ class Trainer:
         if init is not None:
             _copy(load_checkpoint(init), self.network, init)
         self.network.crop = recipe.augmentation.crop
-        self.network.image_optional = recipe.augmentation.image_dropout > 0
         self.network.image_optional = self.network.uses_image and recipe.augmentation.image_dropout > 0
         self.average = deepcopy(self.network).eval()
         self.optimizer = recipe.optimizer(p for p in self.network.parameters() if p.requires_grad)
