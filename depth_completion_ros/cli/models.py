@@ -42,7 +42,9 @@ def _weights(model: str) -> str:
     folder = shipped_checkpoint(model)
     if folder is None:
         return ""
-    return f"{read_header(folder)['options']['preset']}, {(folder / WEIGHTS_FILE).stat().st_size / 1e6:.1f} MB"
+    header = read_header(folder)
+    without = ", complete without an image too" if header.get("image_optional") else ""
+    return f"{header['options']['preset']}, {(folder / WEIGHTS_FILE).stat().st_size / 1e6:.1f} MB{without}"
 
 
 def _describe(row: dict[str, Any]) -> str:

@@ -44,7 +44,7 @@ class CompletionNode(LifecycleNode):
         """Loads the model. A model that cannot be had is a failed transition, with the reason in the log."""
         settings = self.settings
         try:
-            completer = _load(settings)
+            completer = load_model(settings)
             if completer.needs_image and not settings.use_image:
                 raise ValueError(f"model {completer.model!r} needs images, but the parameter use_image is false")
             if completer.network.uses_initial_depth and settings.initial_depth == "none":
@@ -143,7 +143,7 @@ class CompletionNode(LifecycleNode):
         self._diagnostics.fault("frame", f"a frame failed: {type(error).__name__}: {error}")
 
 
-def _load(settings: CompletionSettings) -> DepthCompleter:
+def load_model(settings: CompletionSettings) -> DepthCompleter:
     """The model with its weights and options.
 
     Raises:

@@ -4,11 +4,14 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from robot import CAMERA, Process, good_image, good_points, plane
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
+from depth_completion_ros import shipped
 from depth_completion_ros.checkpoints import save_checkpoint
 from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.message_arrays import camera_of, cloud_points, depth_array, image_array
 from depth_completion_ros.networks.registry import create
+from depth_completion_ros.nodes.completion_node import load_model
 from depth_completion_ros.ros.messages import camera_info_message, cloud_message, header, image_message
+from depth_completion_ros.ros.settings import CompletionSettings
 
 
 def test_a_wall_comes_back_on_every_output(make_robot):
@@ -187,6 +190,16 @@ def test_a_silent_camera_does_not_hold_up_a_model_that_can_do_without(make_robot
     robot.completes()
     robot.completion.wait_for_line("recovered from: synchronisation", begun)
     assert robot.completion.log(begun).count("no images on image") == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "model"),
+    [({}, "mspn"), ({"use_image": False}, "auxiliary"), ({"sensor": "depth"}, "magaconv")],
+)
+def test_the_inputs_say_which_model_where_nobody_does(tmp_path, monkeypatch, settings, model):
+    monkeypatch.setattr(shipped, "MODELS", tmp_path)
+    save_checkpoint(create(model, preset="lite"), tmp_path / model)
+    assert load_model(CompletionSettings(**settings)).model == model
 
 
 def test_a_network_that_refines_the_depth_of_another_node(make_robot):
