@@ -208,7 +208,7 @@ class SyntheticRooms(_Frames):
     """
 
     kind = "rooms"
-    key = 0.32
+    key = 0.28
 
     def __init__(
         self,
