@@ -3,12 +3,15 @@
 Ours, after Jun et al. (CVPR 2024, see :mod:`~depth_completion_ros.networks.mspn`). What differs from the paper:
 
 * Depth is inverse depth here, over that of the mean measurement: planes are linear in it, and scale does not matter.
-* A pyramid of the measurements, whose gaps are filled from its coarser levels, tells every scale of the encoder the
-  depth around, however sparse they are. The network predicts by what factor a pixel differs from that.
+* It starts from local planes through the measurements (:mod:`~depth_completion_ros.networks.planes`), which every scale
+  of the encoder is told, however sparse they are. The network predicts by what factor a pixel differs from them.
 * The maps that propagate hold the predicted depth, corrected by what the measurements in a cell differ from it, each at
   its own pixel: where in its cell a measurement lies does not matter. The mask starts from how well it fits.
 * Between the scales, every pixel takes a learned convex combination of the coarse ones nearest to it, which keeps edges
   sharp (after Teed and Deng, "RAFT", ECCV 2020).
+* At half the image, every pixel chooses between what was propagated, the plane, and the plane corrected by the
+  measurements next to it, which know more where they are dense.
+* The confidence is a further output, which training makes the probability that the depth is within 5 % of the truth.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.layers import conv_block, residual_stage
+from depth_completion_ros.networks.planes import fit_planes
 from depth_completion_ros.networks.propagation.masked import MaskedPropagation, iteration_count
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput
 
@@ -31,6 +35,8 @@ _FINE_ITERATIONS = 3
 _LEAST_ITERATIONS = 4
 _COARSE_CELL = 8  # pixels
 _LARGEST_CELL = 32
+_DETAIL_BLUR, _DETAIL_TAPS = 1.6, 11  # cells of 2x2 pixels
+_DETAIL_DOUBT = 0.05  # in measurements, how much the plane counts against those next to a cell
 _TRUST = 2.0  # logit, before training, of the trust in a measurement that fits the prediction
 _PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))  # rows and columns
 _COARSE_WINDOW, _FINE_WINDOW = 9, 7  # cells
@@ -42,9 +48,11 @@ class MSPNOutput(NetworkOutput):
 
     Attributes:
         initial_depth: (N, 1, H, W) metres before propagation.
+        confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of a network that is trained to tell it.
     """
 
     initial_depth: Tensor
+    confidence_logit: Tensor | None = None
 
 
 def check_initial_depth(network: CompletionNetwork, initial_depth: Tensor | None) -> Tensor | None:
@@ -66,14 +74,12 @@ def check_initial_depth(network: CompletionNetwork, initial_depth: Tensor | None
 class MSPNLite(CompletionNetwork):
     """See the module. Takes images of any size, and at least one measurement."""
 
-    confidence_meaning = (
-        "how far measurements have spread to a pixel, by either propagation's mask after its last step; not calibrated"
-    )
+    confidence_meaning = "the probability that the depth is within 5 % of the truth, as the network was trained to tell it"
 
     def __init__(self, mode: str, rules: str) -> None:
         super().__init__()
         self.uses_initial_depth = mode == "sdr"
-        depth_maps = 2 if mode == "conventional" else 3
+        depth_maps = 5 if mode == "conventional" else 6
         self.encoder = nn.ModuleList(
             _EncoderStage(inputs, width, blocks, depth_maps)
             for inputs, width, blocks in zip((3, *_WIDTHS), _WIDTHS, _BLOCKS, strict=False)
@@ -87,7 +93,10 @@ class MSPNLite(CompletionNetwork):
         self.fine = _Propagation(quarter, _FINE_WINDOW, keep_measured=rules == "nyu")
         self.fine_upsample = _Upsample(quarter)
         self.decode_half = _DecoderStage(quarter, half, state=True)
+        self.choice = nn.Conv2d(half, 3, 3, padding=1)
+        _start_at_zero(self.choice, 3)
         self.half_upsample = _Upsample(half)
+        self.confidence = nn.Conv2d(half + 4, 1, 3, padding=1)
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -106,45 +115,53 @@ class MSPNLite(CompletionNetwork):
         image = functional.pad(image, padding, mode="replicate")
         sparse_depth = functional.pad(sparse_depth.float(), padding)
 
-        measured = sparse_depth > 0
-        scale = _geometric_mean(sparse_depth, measured)
-        pyramid = _pyramid(torch.where(measured, scale / sparse_depth, 0), measured.float())
-        iterations = iteration_count(pyramid[2].covered, minimum=_LEAST_ITERATIONS, window=_COARSE_WINDOW)
+        known = _look_around(sparse_depth)
+        scale = known.scale
+        iterations = iteration_count(known.covered(_COARSE_CELL), minimum=_LEAST_ITERATIONS, window=_COARSE_WINDOW)
         estimate = None
         if initial_depth is not None:
             estimate = scale / functional.pad(initial_depth, padding, mode="replicate").clamp(min=1e-3)
-        skips = self._encode(image, pyramid, estimate)
+        skips = self._encode(image, known, estimate)
         features = self.decode_sixteenth(skips[4], skips[3])
         features = self.decode_eighth(features, skips[2])
-        base = pyramid[2].inverse if estimate is None else functional.avg_pool2d(estimate, _COARSE_CELL)
-        initial, state = self.coarse(features, base, pyramid[0], iterations)
+        base = functional.avg_pool2d(known.plane, _COARSE_CELL // 2)
+        if estimate is not None:
+            base = functional.avg_pool2d(estimate, _COARSE_CELL)
+        initial, state = self.coarse(features, base, known, iterations)
 
         state = self.coarse_upsample(features, state)
         features = self.decode_quarter(features, skips[1], state)
         inverse, spread = state.chunk(2, 1)
-        _, state = self.fine(features, inverse, pyramid[0], _FINE_ITERATIONS)
+        _, state = self.fine(features, inverse, known, _FINE_ITERATIONS)
         inverse, mask = state.chunk(2, 1)
         mask = 1 - (1 - spread) * (1 - mask)
 
-        state = self.fine_upsample(features, torch.cat([inverse, mask], 1))
-        features = self.decode_half(features, skips[0], state)
-        inverse, mask = self.half_upsample(features, state).chunk(2, 1)
+        inverse, mask = self.fine_upsample(features, torch.cat([inverse, mask], 1)).chunk(2, 1)
+        features = self.decode_half(features, skips[0], torch.cat([inverse, mask], 1))
+        choices = torch.cat([inverse, known.plane, known.detail], 1)
+        shares = self.choice(features).float().softmax(1)
+        inverse = (shares * choices.log()).sum(1, keepdim=True).exp()
+        logit = self.confidence(torch.cat([features, *known.doubts(features.dtype), mask.to(features.dtype)], 1))
+        inverse, mask = self.half_upsample(features, torch.cat([inverse, mask], 1)).chunk(2, 1)
+        logit = functional.interpolate(logit.float(), inverse.shape[-2:], mode="bilinear", align_corners=False)
         initial = functional.interpolate(initial, inverse.shape[-2:], mode="bilinear", align_corners=False)
-        depth, initial = scale / inverse, scale / initial
-        return MSPNOutput(*(each[..., :height, :width] for each in (depth, mask.clamp(0, 1), initial)))
+        outputs = scale / inverse, logit.sigmoid(), scale / initial, logit
+        return MSPNOutput(*(each[..., :height, :width] for each in outputs))
 
-    def _encode(self, image: Tensor, pyramid: list[_Level], estimate: Tensor | None) -> list[Tensor]:
+    def _encode(self, image: Tensor, known: _Surroundings, estimate: Tensor | None) -> list[Tensor]:
         """The maps at 1/2, 1/4, 1/8, 1/16 and 1/32."""
         dtype = self.decode_half.below.weight.dtype
         features = image.to(dtype)
+        depth = torch.cat([known.plane.log(), *known.doubts(dtype), known.count.clamp(max=1)], 1)
         maps = []
-        for stage, level in zip(self.encoder, pyramid, strict=False):
-            depth = [level.inverse.log(), level.coverage.sqrt()]
+        for stage in self.encoder:
+            told = depth
             if estimate is not None:
-                estimate = functional.avg_pool2d(estimate, 2, ceil_mode=True)
-                depth.append(estimate.log())
-            features = stage(features, torch.cat(depth, 1).to(dtype))
+                estimate = functional.avg_pool2d(estimate, 2)
+                told = torch.cat([depth, estimate.log()], 1)
+            features = stage(features, told.to(dtype))
             maps.append(features)
+            depth = functional.avg_pool2d(depth, 2, ceil_mode=True)
         return maps
 
 
@@ -192,23 +209,23 @@ class _Propagation(nn.Module):
         self.doubt = nn.Parameter(torch.tensor(2.0))
         _start_at_zero(self.head, 2)
 
-    def forward(self, features: Tensor, base: Tensor, points: _Level, iterations: int) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor, base: Tensor, known: _Surroundings, iterations: int) -> tuple[Tensor, Tensor]:
         """The inverse depth before, (N, 1, h, w), and inverse depth and mask after propagation, (N, 2, h, w)."""
         guidance, correction, trust = self.head(features).split([_EMBEDDING, 1, 1], 1)
         inverse = base * _factor(correction)
-        cell = points.inverse.shape[-1] // inverse.shape[-1]
-        predicted = functional.interpolate(inverse, points.inverse.shape[-2:], mode="bilinear", align_corners=False)
-        known = points.covered.float()
-        difference, known = functional.avg_pool2d(
-            torch.cat([known * (points.inverse - predicted), known], 1), cell
+        cell = known.measured.shape[-1] // inverse.shape[-1]
+        predicted = functional.interpolate(inverse, known.measured.shape[-2:], mode="bilinear", align_corners=False)
+        covered = (known.count > 0).float()
+        difference, covered = functional.avg_pool2d(
+            torch.cat([covered * (known.measured - predicted), covered], 1), cell
         ).chunk(2, 1)
-        measured = (inverse + difference / known.clamp(min=1 / (2 * cell) ** 2)).clamp(min=1e-3)
+        measured = (inverse + difference / covered.clamp(min=1 / (2 * cell) ** 2)).clamp(min=1e-3)
         doubt = functional.softplus(self.doubt) * (measured / inverse).log().abs()
-        mask = (known > 0) * torch.sigmoid(trust.float() + _TRUST - doubt)
+        mask = (covered > 0) * torch.sigmoid(trust.float() + _TRUST - doubt)
         refined, mask = self.layer(
             guidance,
             torch.lerp(inverse, measured, mask),
-            measured * (known > 0),
+            measured * (covered > 0),
             mask,
             iterations,
             blend=True,
@@ -240,40 +257,62 @@ class _Upsample(nn.Module):
 
 
 @dataclass(frozen=True)
-class _Level:
-    """One scale of the measurements.
+class _Surroundings:
+    """What the measurements say of every cell of 2x2 pixels; maps are (N, 1, H / 2, W / 2) float32.
 
     Attributes:
-        inverse: (N, 1, h, w) mean inverse depth of a cell, taken from coarser scales where it has no measurement.
-        coverage: (N, 1, h, w) share of measured pixels.
+        scale: (N, 1, 1, 1) geometric mean of the measurements, metres; inverse depths are relative to its own.
+        plane: inverse depth of the plane through the measurements around.
+        detail: that, corrected by how far the measurements in the next cells lie from it.
+        measured: inverse depth of the measurements in the cell.
+        count: of these measurements.
+        deviation, slant, distance: see :class:`~depth_completion_ros.networks.planes.Planes`.
     """
 
-    inverse: Tensor
-    coverage: Tensor
+    scale: Tensor
+    plane: Tensor
+    detail: Tensor
+    measured: Tensor
+    count: Tensor
+    deviation: Tensor
+    slant: Tensor
+    distance: Tensor
 
-    @property
-    def covered(self) -> Tensor:
-        return self.coverage > 0
+    def covered(self, pixels: int) -> Tensor:
+        """(N, 1, H / pixels, W / pixels) bool, whether there is a measurement in a cell of so many pixels."""
+        return functional.max_pool2d(self.count, pixels // 2) > 0
+
+    def doubts(self, dtype: torch.dtype) -> list[Tensor]:
+        """What tells how far the plane may be wrong, as maps of moderate numbers."""
+        maps = (10 * self.deviation).clamp(max=10), (10 * self.slant).clamp(max=10), self.distance.log()
+        return [each.to(dtype) for each in maps]
 
 
-def _pyramid(inverse: Tensor, measured: Tensor) -> list[_Level]:
-    """Scales 1/2, 1/4 and so on down to a single row or column, each filled from the next."""
-    pooled = torch.cat([inverse * measured, measured], 1)
-    scales: list[Tensor] = []
-    while not scales or min(pooled.shape[-2:]) > 1:
-        pooled = functional.avg_pool2d(pooled, 2, ceil_mode=True)
-        scales.append(pooled)
-    total, share = pooled.mean((2, 3), keepdim=True).chunk(2, 1)
-    filled = total / share
-    levels: list[_Level] = []
-    for scale in reversed(scales):
-        total, share = scale.chunk(2, 1)
-        size = share.shape[-2:]
-        if levels:
-            filled = functional.interpolate(filled, size, mode="bilinear", align_corners=False)
-        filled = torch.where(share > 0, total / share, filled)
-        levels.append(_Level(filled, share))
-    return levels[::-1]
+def _look_around(sparse_depth: Tensor) -> _Surroundings:
+    """(N, 1, H, W) metres -> what is known without the network."""
+    measured = sparse_depth > 0
+    scale = _geometric_mean(sparse_depth, measured)
+    count = measured.float()
+    mean = torch.where(measured, (scale / sparse_depth).log(), 0)
+    mean, count = (4 * functional.avg_pool2d(torch.cat([mean, count], 1), 2)).chunk(2, 1)
+    planes = fit_planes(sparse_depth)
+    maps = torch.cat([scale.log() - planes.log_depth, planes.deviation, planes.slant, planes.distance], 1)
+    maps = functional.interpolate(maps, count.shape[-2:], mode="bilinear", align_corners=False)
+    plane, deviation, slant, distance = maps.split(1, 1)
+    difference, near = _blurred(torch.cat([mean - count * plane, count], 1)).chunk(2, 1)
+    detail = plane + difference / (near + _DETAIL_DOUBT)
+    measured_inverse = torch.where(count > 0, mean / count.clamp(min=1), plane).exp()
+    return _Surroundings(scale, plane.exp(), detail.exp(), measured_inverse, count, deviation, slant, distance)
+
+
+def _blurred(maps: Tensor) -> Tensor:
+    """Each channel of (N, C, h, w), by a Gaussian."""
+    channels = maps.shape[1]
+    offsets = torch.arange(_DETAIL_TAPS, device=maps.device) - _DETAIL_TAPS // 2
+    gauss = torch.exp(-0.5 * (offsets / _DETAIL_BLUR) ** 2)
+    gauss = (gauss / gauss.sum()).expand(channels, 1, 1, -1)
+    maps = functional.conv2d(maps, gauss, padding=(0, _DETAIL_TAPS // 2), groups=channels)
+    return functional.conv2d(maps, gauss.transpose(2, 3), padding=(_DETAIL_TAPS // 2, 0), groups=channels)
 
 
 def _geometric_mean(depth: Tensor, measured: Tensor) -> Tensor:

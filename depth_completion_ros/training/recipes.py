@@ -86,6 +86,13 @@ def _silog(output: Any, batch: Batch) -> Tensor:
     return losses.silog_loss(output.depth, batch.ground_truth)
 
 
+def _robust(output: Any, batch: Batch) -> Tensor:
+    """Of what is scored, a little of what propagation starts from, and of the confidence."""
+    truth = batch.ground_truth
+    loss = losses.relative_loss(output.depth, truth, 80.0) + 0.2 * losses.relative_loss(output.initial_depth, truth, 80.0)
+    return loss + 0.05 * losses.confidence_loss(output.confidence_logit, output.depth, truth)
+
+
 def _emdc(output: Any, batch: Batch) -> Tensor:
     return losses.emdc_loss(output.depth, output.local_depth, output.global_depth, batch.ground_truth)
 
@@ -140,6 +147,16 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             batch=24,
             augmentation=_NYU,
             sparsity=Sparsity(points=(10, 1000)),
+        ),
+        "any": Recipe(
+            loss=_robust,
+            optimizer=_adamw,
+            schedule=Cosine(end=20, warm_up=0.5, floor=0.02),
+            epochs=20,
+            batch=4,
+            augmentation=Augmentation(crop=(224, 640), color=0.5),
+            sparsity=Sparsity(lines=(4, 64), points=None),
+            clip=1.0,
         ),
     },
     # Sizes are the implementation's. Noise, which its authors add to images and spots, is left to the data's sensors.
