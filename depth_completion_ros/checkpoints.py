@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import inspect
 import json
+import os
 import pickle
 import re
 from collections.abc import Iterable, Mapping
@@ -90,6 +91,7 @@ def save_checkpoint(network: CompletionNetwork, folder: str | Path, source: str 
         "image_std": network.image_std,
         "depth_scale": 1.0,  # network units per metre
         "crop": network.crop,
+        "calibration": network.calibration,
         "source": source and {"file": Path(source).name, "sha256": _sha256(Path(source))},
     }
     file = Path(folder) / WEIGHTS_FILE
@@ -113,10 +115,27 @@ def load_checkpoint(path: str | Path) -> CompletionNetwork:
     network = create(header["model"], **header["options"])
     network.image_mean, network.image_std = tuple(header["image_mean"]), tuple(header["image_std"])
     network.crop = header["crop"] and tuple(header["crop"])
+    network.calibration = header.get("calibration")
     weights = safetensors.torch.load_file(file)
     _check_fit(str(file), network, network.state_dict(), weights)
     network.load_state_dict(weights)
     return network
+
+
+def store_calibration(path: str | Path, calibration: Mapping[str, Any]) -> Path:
+    """Puts the curves of a confidence calibration into the checkpoint that it was fitted for; the weights stay.
+
+    Raises:
+        ValueError, OSError: as :func:`load_checkpoint`.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file /= WEIGHTS_FILE
+    header = read_header(file) | {"calibration": calibration}
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    safetensors.torch.save_file(safetensors.torch.load_file(file), temporary, {_HEADER: json.dumps(header)})
+    temporary.replace(file)
+    return file
 
 
 def read_header(file: Path) -> dict[str, Any]:

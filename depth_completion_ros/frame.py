@@ -68,7 +68,7 @@ class Completion:
 
     Attributes:
         depth: (H, W) float32 metres along the optical axis, NaN where unknown.
-        confidence: (H, W) float32 in [0, 1], higher is surer; the model's ``confidence_meaning`` defines it.
+        confidence: (H, W) float32 in [0, 1], higher is surer; ``DepthCompleter.confidence_meaning`` says of what.
         sparse_depth: (H, W) float32 metres, 0 = not measured: what was completed.
         milliseconds: duration of each stage that made it, in order of execution.
         hidden: measurements removed because a nearer surface hides them from the camera.

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from depth_completion_ros.confidence import MEANING, Calibration
 from depth_completion_ros.frame import Completion, Frame
 from depth_completion_ros.geometry.projection import project_points, remove_hidden
 from depth_completion_ros.geometry.registration import register_depth
@@ -76,6 +77,8 @@ class DepthCompleter:
         self.network = network.to(self.device)
         # A GPU's own way to run the network is found on the first frame.
         self._execution = None if self.device.type == "cuda" else Execution()
+        curves = self.network.calibration
+        self.calibration = Calibration(curves, self.device) if curves else None
         self._estimator = MonocularEstimator(estimator, self.device) if estimator else None
         self.see_through = see_through
         reuse_freed_memory()
@@ -84,6 +87,11 @@ class DepthCompleter:
     def uses_image(self) -> bool:
         """Whether the model must be given an image."""
         return self.network.uses_image
+
+    @property
+    def confidence_meaning(self) -> str:
+        """What the confidence is: the same of every calibrated model, else what the network says of its own."""
+        return self.network.confidence_meaning if self.calibration is None else MEANING
 
     def complete(self, frame: Frame) -> Completion:
         """Completes the sparse depth of ``frame``.
@@ -155,6 +163,8 @@ class DepthCompleter:
             stages.done("run")
 
             depth, confidence = output.depth[0, 0].float(), output.confidence[0, 0].float()
+            if self.calibration is not None:
+                confidence = self.calibration(depth, confidence, sparse_depth)
             known = torch.isfinite(depth) & (depth > 0)
             depth = torch.where(known, depth, torch.nan)
             confidence = torch.where(known, confidence, 0.0).clamp(0.0, 1.0)

@@ -48,12 +48,16 @@ class CompletionNetwork(nn.Module):
 
     Attributes:
         uses_initial_depth: whether the network must be called with an initial depth.
+        image_optional: whether the network was trained on samples without an image, too: a normalised image of zeros.
         name, options: what :func:`create` built it from; a checkpoint stores them beside the weights.
+        calibration: curves of the :class:`~depth_completion_ros.confidence.Calibration` that its weights have, or None.
     """
 
     uses_initial_depth: bool = False
+    image_optional: bool = False
     name: str = ""
     options: Mapping[str, Any] = {}
+    calibration: Mapping[str, Any] | None = None
 
     uses_image: ClassVar[bool] = True
     # A model of plain CPU code sets this, and a request for another device is refused instead of ignored.

@@ -13,7 +13,7 @@ import numpy as np
 import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import UInt32
 
@@ -23,15 +23,13 @@ from depth_completion_ros.evaluation.report import Report
 from depth_completion_ros.frame import Completion
 from depth_completion_ros.memory import reuse_freed_memory
 from depth_completion_ros.message_arrays import depth_array, image_array
+from depth_completion_ros.ros.lockstep import COMPLETION, EVALUATION, LATCHED, Introduction
 from depth_completion_ros.ros.messages import nanoseconds
 from depth_completion_ros.ros.parameters import declare, setting
 from depth_completion_ros.ros.running import ros
 
-_COMPLETION = "depth_completion"  # the name of the completion node
 # Scoring a frame takes longer than completing it at times; nothing that has arrived may be lost.
 _ALL = QoSProfile(depth=200)
-_DISCOVERY = 1.0  # seconds
-_LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class EvaluationNode(Node):
     """
 
     def __init__(self) -> None:
-        super().__init__("evaluation")
+        super().__init__(EVALUATION)
         self.settings = declare(self, EvaluationSettings)
         try:
             run = json.loads(self.settings.run)
@@ -67,12 +65,12 @@ class EvaluationNode(Node):
         self._records: dict[int, dict[str, Any]] = {}
         self._done: set[int] = set()
         self._total: int | None = None
-        self._collect(Image, f"{_COMPLETION}/depth/image", "depth")
-        self._collect(Image, f"{_COMPLETION}/confidence/image", "confidence")
-        self._collect(Image, f"{_COMPLETION}/sparse_depth/image", "sparse_depth")
+        self._collect(Image, f"{COMPLETION}/depth/image", "depth")
+        self._collect(Image, f"{COMPLETION}/confidence/image", "confidence")
+        self._collect(Image, f"{COMPLETION}/sparse_depth/image", "sparse_depth")
         self._collect(Image, "image", "image")
         self._collect(CameraInfo, "camera_info", "camera_info")
-        self.create_subscription(UInt32, "finished", self._finish, _LATCHED)
+        self.create_subscription(UInt32, "finished", self._finish, LATCHED)
 
     def run(self) -> int:
         """Evaluates until the replay has finished and every frame is back, or is not coming any more.
@@ -80,10 +78,8 @@ class EvaluationNode(Node):
         Returns:
             How many frames were lost.
         """
-        self._wait_for(lambda: self.count_publishers(f"{_COMPLETION}/depth/image") > 0)
-        # The replay starts when somebody listens to the ground truth. That we have discovered the completion node's
-        # publishers does not mean that it has discovered us, so it gets time to, or the first frame could be lost.
-        self._wait_for(lambda: False, _DISCOVERY)
+        self._wait_for(Introduction(self).made)
+        # The replay starts when we listen to the ground truth, the last of our subscriptions.
         self._collect(Image, "ground_truth", "ground_truth")
         self._wait_for(lambda: self._total is not None)
         self._wait_for(lambda: len(self._done) == self._total, self.settings.patience)

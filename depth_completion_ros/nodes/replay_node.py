@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import UInt32
@@ -24,6 +23,7 @@ from depth_completion_ros.datasets import DamagedFrame, open_source
 from depth_completion_ros.evaluation.holdout import hold_out
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.memory import reuse_freed_memory
+from depth_completion_ros.ros.lockstep import COMPLETION, EVALUATION, LATCHED, Introduction, reaches
 from depth_completion_ros.ros.messages import (
     camera_info_message,
     cloud_message,
@@ -36,8 +36,8 @@ from depth_completion_ros.ros.messages import (
 from depth_completion_ros.ros.parameters import declare, setting
 from depth_completion_ros.ros.running import ros
 
+_DELIVERY = 10.0  # seconds
 _CLOCK_PERIOD = 0.01  # seconds of real time between two /clock messages
-_LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ReplaySettings:
     )
     camera_frame: str = setting("camera_color_left", "frame_id of the images")
     sensor_frame: str = setting("velo_link", "frame_id of the depth sensor")
-    wait_for_evaluation: bool = setting(False, "start only when somebody listens to ground_truth")
+    wait_for_evaluation: bool = setting(False, "start only when the evaluation node is ready")
     start_timeout: float = setting(60.0, "seconds to wait for listeners before the first frame", minimum=0.0)
     frame_timeout: float = setting(
         30.0, "lockstep: seconds to wait for a completion before its frame counts as lost", minimum=0.0
@@ -85,10 +85,10 @@ class ReplayNode(Node):
         self._depth = self.create_publisher(Image, "depth", 10)
         self._depth_info = self.create_publisher(CameraInfo, "depth/camera_info", 10)
         self._ground_truth = self.create_publisher(Image, "ground_truth", 10)
-        self._finished = self.create_publisher(UInt32, "finished", _LATCHED)
+        self._finished = self.create_publisher(UInt32, "finished", LATCHED)
         self._completed = 0
         self._completions = self.create_subscription(
-            Image, "depth_completion/depth/image", self._take_completion, 10
+            Image, f"{COMPLETION}/depth/image", self._take_completion, 10
         )
         self._transform: Publisher | None = None
 
@@ -121,8 +121,7 @@ class ReplayNode(Node):
                 )
                 lost += 1
         self._finished.publish(UInt32(data=total))
-        for publisher in self.publishers:  # what has not arrived when this process ends would be lost
-            publisher.wait_for_all_acked(Duration(seconds=10))
+        self._wait_for_delivery()
         return lost
 
     def _frames(self) -> Iterator[Frame | DamagedFrame]:
@@ -132,18 +131,34 @@ class ReplayNode(Node):
             yield item
 
     def _wait_for_listeners(self, frame: Frame) -> None:
-        """Waits until the completion node, and the evaluation node if there is one, will get the first frame."""
-        wanted = [self._camera_info, self._points if frame.points is not None else self._depth]
+        """Waits until all will get the first frame, and what becomes of it."""
+        wanted = {self._camera_info: COMPLETION, self._points if frame.points is not None else self._depth: COMPLETION}
         if self.settings.wait_for_evaluation:
-            wanted.append(self._ground_truth)
+            wanted[self._ground_truth] = EVALUATION
+        introduction = Introduction(self) if self.settings.rate == 0 else None
+
+        def missing() -> str:
+            for publisher, listener in wanted.items():
+                if not reaches(publisher, self, listener):
+                    return f"no node {listener} listens to {publisher.topic_name}"
+            return "" if introduction is None or introduction.made() else f"the node {COMPLETION} does not answer"
+
         deadline = time.monotonic() + self.settings.start_timeout
-        while missing := [each.topic_name for each in wanted if not each.get_subscription_count()]:
+        while reason := missing():
             if time.monotonic() > deadline:
                 raise TimeoutError(
-                    f"nobody listens to {', '.join(missing)} after {self.settings.start_timeout:g} s; "
-                    "is the completion node running, in the same namespace?"
+                    f"{reason} after {self.settings.start_timeout:g} s; is it running, in the same namespace?"
                 )
             rclpy.spin_once(self, timeout_sec=0.05)
+
+    def _wait_for_delivery(self) -> None:
+        """Waits until all has arrived: what has not when this process ends would be lost."""
+        deadline = time.monotonic() + _DELIVERY
+        for publisher in self.publishers:
+            # In short steps: a wait does not notice that the listener it waits for has gone, a new one does.
+            while rclpy.ok() and time.monotonic() < deadline:
+                if publisher.wait_for_all_acked(Duration(seconds=0.1)):
+                    break
 
     def _publish(self, frame: Frame) -> None:
         settings = self.settings
@@ -171,7 +186,7 @@ class ReplayNode(Node):
             messages = importlib.import_module("tf2_msgs.msg")
         except ImportError:
             return
-        self._transform = self.create_publisher(messages.TFMessage, "/tf_static", _LATCHED)
+        self._transform = self.create_publisher(messages.TFMessage, "/tf_static", LATCHED)
         camera_in_sensor = np.linalg.inv(frame.extrinsic)
         parent, child = header(frame.stamp, self.settings.sensor_frame), self.settings.camera_frame
         self._transform.publish(messages.TFMessage(transforms=[transform_message(camera_in_sensor, parent, child)]))

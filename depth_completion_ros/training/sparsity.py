@@ -1,7 +1,10 @@
 """How much of a scan the network gets in training: so many lines of a LiDAR, or so many points, drawn anew each time.
 
 Jun et al., "Masked Spatial Propagation Network for Sparsity-Adaptive Depth Refinement", CVPR 2024, train one network
-for every sparsity: 4 to 64 lines of KITTI's LiDAR, or 10 to 1000 points of NYU's depth.
+for every sparsity: 4 to 64 lines of KITTI's LiDAR, or 10 to 1000 points of NYU's depth. They draw both numbers
+uniformly, and lines at random places. Here the number of lines is log-uniform, since of 4 to 64 only one sample in
+eight would else have less than 12, where there is most to learn; and half of the samples have them evenly spread, as a
+LiDAR of few lines has.
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ class Sparsity:
 
 
 def draw_lines(frame: Frame, span: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
-    """The (H, W) sparse depth, in metres, of some lines of a frame, drawn without replacement.
+    """The (H, W) sparse depth, in metres, of some lines of a frame.
 
     A cloud that knows its rings loses whole rings; their number bounds that of the lines. A depth image, such as those
     of the KITTI benchmark, is divided by elevation into 64 bands as in the paper's implementation. A cloud without
@@ -49,16 +52,26 @@ def draw_lines(frame: Frame, span: tuple[int, int], rng: np.random.Generator) ->
         ValueError: the frame has neither points nor a depth image.
     """
     if frame.points is not None:
-        if frame.rings is None:
+        if frame.rings is None or not (frame.rings >= 0).any():
             return sparse_depth_of(frame)
         rings = np.unique(frame.rings[frame.rings >= 0])
-        low, high = (min(limit, len(rings)) for limit in span)
-        kept = rng.choice(rings, rng.integers(low, high + 1), replace=False)
+        kept = rings[choose_lines(len(rings), span, rng)]
         return project_points(frame.points[np.isin(frame.rings, kept)], frame.camera, frame.extrinsic)
     depth = sparse_depth_of(frame)
-    low, high = (min(limit, _BANDS) for limit in span)
-    kept = rng.choice(_BANDS, rng.integers(low, high + 1), replace=False)
+    kept = choose_lines(_BANDS, span, rng)
     return np.where(np.isin(elevation_bands(depth, frame.camera), kept), depth, np.float32(0))
+
+
+def choose_lines(total: int, span: tuple[int, int], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Which of ``total`` lines stay: evenly spread from a random start, or, as often, any.
+
+    Their number n is in ``span``, as far as there are so many, with a probability proportional to log((n + 1) / n).
+    """
+    low, high = (min(limit, total) for limit in span)
+    count = min(int(low * ((high + 1) / low) ** rng.random()), high)
+    if rng.random() < 0.5:
+        return (rng.integers(total) + total * np.arange(count)) // count
+    return rng.choice(total, count, replace=False)
 
 
 def elevation_bands(depth: NDArray[np.float32], camera: Camera) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ import pytest
 from planes import CAMERA, RINGS, Planes
 
 from depth_completion_ros.pipeline import sparse_depth_of
-from depth_completion_ros.training.sparsity import Sparsity, draw_lines, draw_points, elevation_bands
+from depth_completion_ros.training.sparsity import Sparsity, choose_lines, draw_lines, draw_points, elevation_bands
 
 
 def test_whole_rings_stay_as_many_as_drawn():
@@ -28,6 +28,28 @@ def test_whole_rings_stay_as_many_as_drawn():
 def test_a_lidar_of_fewer_rings_gives_all_it_has():
     frame = Planes()[0]
     np.testing.assert_array_equal(draw_lines(frame, (64, 64), np.random.default_rng(0)), sparse_depth_of(frame))
+
+
+def test_few_lines_are_as_frequent_as_many():
+    rng = np.random.default_rng(0)
+    counts = np.array([len(choose_lines(64, (4, 63), rng)) for _ in range(4000)])
+    for low in (4, 8, 16, 32):
+        assert np.mean((counts >= low) & (counts < 2 * low)) == pytest.approx(0.25, abs=0.03)
+    assert set(counts) == set(range(4, 64))
+
+
+def test_half_of_the_samples_have_evenly_spread_lines():
+    rng = np.random.default_rng(0)
+    starts, even = set(), 0
+    for _ in range(2000):
+        lines = choose_lines(46, (10, 10), rng)
+        assert len(set(lines)) == 10 and min(lines) >= 0 and max(lines) < 46
+        if set(np.diff(lines)) == {4, 5}:  # 4.6
+            even += 1
+            starts.add(lines[0])
+            assert np.all(np.abs(lines - np.arange(10) * 4.6 - lines[0]) < 1)
+    assert starts == set(range(5))
+    assert even == pytest.approx(1000, abs=100)
 
 
 def test_depth_images_lose_bands_of_equal_elevation():

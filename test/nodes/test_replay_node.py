@@ -1,0 +1,75 @@
+"""The start of a replay: nothing leaves before everyone who has to hear it is known to hear it."""
+
+import numpy as np
+import pytest
+import rclpy
+from robot import CAMERA, Process, plane
+from sensor_msgs.msg import Image
+
+from depth_completion_ros.datasets.bag import write_bag
+from depth_completion_ros.frame import Frame
+from depth_completion_ros.ros.lockstep import COMPLETION, Introduction, reaches
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory):
+    path = tmp_path_factory.mktemp("wall") / "bag"
+    size = (CAMERA.height, CAMERA.width)
+    frame = Frame(10**9, CAMERA, image=np.zeros((*size, 3), np.uint8), points=plane())
+    write_bag(path, [frame])
+    return path
+
+
+def replay(bag, **parameters) -> Process:
+    return Process("replay_node", parameters={"source": bag, "start_timeout": 2.0, **parameters})
+
+
+def test_a_completion_node_that_never_comes_is_said_in_one_line(domain, bag):
+    process = replay(bag)
+    assert process.popen.wait(30) == 2
+    process.wait_for_line(f"no node {COMPLETION} listens to /camera_info after 2 s")
+    assert "Traceback" not in process.log()
+
+
+def test_an_evaluation_that_never_comes_is_said_in_one_line(robot, bag):
+    process = replay(bag, wait_for_evaluation="true")
+    assert process.popen.wait(30) == 2
+    process.wait_for_line("no node evaluation listens to /ground_truth after 2 s")
+
+
+def test_somebody_else_who_listens_is_not_taken_for_the_completion_node(domain):
+    node = rclpy.create_node("player")
+    viewer = rclpy.create_node("viewer")
+    try:
+        publisher = node.create_publisher(Image, "image", 1)
+        viewer.create_subscription(Image, "image", lambda message: None, 1)
+        while not publisher.get_subscription_count():
+            rclpy.spin_once(node, timeout_sec=0.05)
+        assert reaches(publisher, node, "viewer")
+        assert not reaches(publisher, node, COMPLETION)
+    finally:
+        node.destroy_node()
+        viewer.destroy_node()
+
+
+def test_a_node_that_is_introduced_gets_the_first_frame(make_robot):
+    """The listener comes after the completion node, and its first set of messages is completed and comes back."""
+    robot = make_robot()
+    robot.wait_until_ready()
+    robot.executor.spin_once(0.1)
+    listener = rclpy.create_node("listener")
+    heard = []
+    try:
+        listener.create_subscription(Image, f"{COMPLETION}/confidence/image", heard.append, 10)
+        introduction = Introduction(listener)
+        assert not introduction.made()  # nobody can have answered yet
+        while not introduction.made():
+            rclpy.spin_once(listener, timeout_sec=0.05)
+        robot.send()
+        for _ in range(100):
+            rclpy.spin_once(listener, timeout_sec=0.05)
+            if heard:
+                break
+        assert len(heard) == 1
+    finally:
+        listener.destroy_node()
