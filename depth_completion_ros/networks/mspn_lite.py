@@ -16,6 +16,7 @@ Ours, after Jun et al. (CVPR 2024, see :mod:`~depth_completion_ros.networks.mspn
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -35,9 +36,12 @@ _FINE_ITERATIONS = 3
 _LEAST_ITERATIONS = 4
 _COARSE_CELL = 8  # pixels
 _LARGEST_CELL = 32
-_DETAIL_BLUR, _DETAIL_TAPS = 1.6, 11  # cells of 2x2 pixels
-_DETAIL_DOUBT = 0.05  # in measurements, how much the plane counts against those next to a cell
+_DETAIL_TAPS = (11, 5)  # rows and columns of cells of 2x2 pixels; scan lines are farther apart than a scan's points
+_DETAIL_BLUR = (2.0, 1.2)  # before training
+_DETAIL_DOUBT = 0.5  # in measurements, how much the plane counts against those next to a cell
 _TRUST = 2.0  # logit, before training, of the trust in a measurement that fits the prediction
+_SPREAD_ROOT = 4.0
+_CHOICE = (-1.0, 0.0, 1.0)  # logits, before training, of what is propagated, the plane, and that with detail
 _PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))  # rows and columns
 _COARSE_WINDOW, _FINE_WINDOW = 9, 7  # cells
 
@@ -93,8 +97,11 @@ class MSPNLite(CompletionNetwork):
         self.fine = _Propagation(quarter, _FINE_WINDOW, keep_measured=rules == "nyu")
         self.fine_upsample = _Upsample(quarter)
         self.decode_half = _DecoderStage(quarter, half, state=True)
+        self.detail = _Detail(half)
         self.choice = nn.Conv2d(half, 3, 3, padding=1)
         _start_at_zero(self.choice, 3)
+        with torch.no_grad():
+            self.choice.bias[:] = torch.tensor(_CHOICE)
         self.half_upsample = _Upsample(half)
         self.confidence = nn.Conv2d(half + 4, 1, 3, padding=1)
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
@@ -115,12 +122,13 @@ class MSPNLite(CompletionNetwork):
         image = functional.pad(image, padding, mode="replicate")
         sparse_depth = functional.pad(sparse_depth.float(), padding)
 
-        known = _look_around(sparse_depth)
+        with torch.autocast(sparse_depth.device.type, enabled=False):
+            known = _look_around(sparse_depth)
         scale = known.scale
         iterations = iteration_count(known.covered(_COARSE_CELL), minimum=_LEAST_ITERATIONS, window=_COARSE_WINDOW)
         estimate = None
         if initial_depth is not None:
-            estimate = scale / functional.pad(initial_depth, padding, mode="replicate").clamp(min=1e-3)
+            estimate = functional.pad(initial_depth, padding, mode="replicate").clamp(min=1e-3).log() - scale
         skips = self._encode(image, known, estimate)
         features = self.decode_sixteenth(skips[4], skips[3])
         features = self.decode_eighth(features, skips[2])
@@ -131,34 +139,35 @@ class MSPNLite(CompletionNetwork):
 
         state = self.coarse_upsample(features, state)
         features = self.decode_quarter(features, skips[1], state)
-        inverse, spread = state.chunk(2, 1)
-        _, state = self.fine(features, inverse, known, _FINE_ITERATIONS)
-        inverse, mask = state.chunk(2, 1)
+        depth, spread = state.chunk(2, 1)
+        _, state = self.fine(features, depth, known, _FINE_ITERATIONS)
+        depth, mask = state.chunk(2, 1)
         mask = 1 - (1 - spread) * (1 - mask)
 
-        inverse, mask = self.fine_upsample(features, torch.cat([inverse, mask], 1)).chunk(2, 1)
-        features = self.decode_half(features, skips[0], torch.cat([inverse, mask], 1))
-        choices = torch.cat([inverse, known.plane, known.detail], 1)
+        state = self.fine_upsample(features, torch.cat([depth, mask], 1))
+        features = self.decode_half(features, skips[0], state)
+        depth, mask = state.chunk(2, 1)
         shares = self.choice(features).float().softmax(1)
-        inverse = (shares * choices.log()).sum(1, keepdim=True).exp()
+        choices = torch.cat([depth, known.plane, known.plane + self.detail(features, known)], 1)
+        depth = (shares * choices).sum(1, keepdim=True)
         logit = self.confidence(torch.cat([features, *known.doubts(features.dtype), mask.to(features.dtype)], 1))
-        inverse, mask = self.half_upsample(features, torch.cat([inverse, mask], 1)).chunk(2, 1)
-        logit = functional.interpolate(logit.float(), inverse.shape[-2:], mode="bilinear", align_corners=False)
-        initial = functional.interpolate(initial, inverse.shape[-2:], mode="bilinear", align_corners=False)
-        outputs = scale / inverse, logit.sigmoid(), scale / initial, logit
+        depth, mask = self.half_upsample(features, torch.cat([depth, mask], 1)).chunk(2, 1)
+        logit = functional.interpolate(logit.float(), depth.shape[-2:], mode="bilinear", align_corners=False)
+        initial = functional.interpolate(initial, depth.shape[-2:], mode="bilinear", align_corners=False)
+        outputs = (scale + depth).exp(), logit.sigmoid(), (scale + initial).exp(), logit
         return MSPNOutput(*(each[..., :height, :width] for each in outputs))
 
     def _encode(self, image: Tensor, known: _Surroundings, estimate: Tensor | None) -> list[Tensor]:
         """The maps at 1/2, 1/4, 1/8, 1/16 and 1/32."""
         dtype = self.decode_half.below.weight.dtype
         features = image.to(dtype)
-        depth = torch.cat([known.plane.log(), *known.doubts(dtype), known.count.clamp(max=1)], 1)
+        depth = torch.cat([known.plane, *known.doubts(dtype), known.count.clamp(max=1)], 1)
         maps = []
         for stage in self.encoder:
             told = depth
             if estimate is not None:
                 estimate = functional.avg_pool2d(estimate, 2)
-                told = torch.cat([depth, estimate.log()], 1)
+                told = torch.cat([depth, estimate], 1)
             features = stage(features, told.to(dtype))
             maps.append(features)
             depth = functional.avg_pool2d(depth, 2, ceil_mode=True)
@@ -192,8 +201,7 @@ class _DecoderStage(nn.Module):
     def forward(self, below: Tensor, skip: Tensor, state: Tensor | None = None) -> Tensor:
         joined = _add_doubled(skip, self.below(below))
         if self.state is not None and state is not None:
-            inverse, mask = state.chunk(2, 1)
-            joined = joined + self.state(torch.cat([inverse.log(), mask], 1).to(skip.dtype))
+            joined = joined + self.state(state.to(skip.dtype))
         return self.refine(joined)
 
 
@@ -210,32 +218,61 @@ class _Propagation(nn.Module):
         _start_at_zero(self.head, 2)
 
     def forward(self, features: Tensor, base: Tensor, known: _Surroundings, iterations: int) -> tuple[Tensor, Tensor]:
-        """The inverse depth before, (N, 1, h, w), and inverse depth and mask after propagation, (N, 2, h, w)."""
+        """The depth before, (N, 1, h, w), and depth and mask after propagation, (N, 2, h, w)."""
         guidance, correction, trust = self.head(features).split([_EMBEDDING, 1, 1], 1)
-        inverse = base * _factor(correction)
-        cell = known.measured.shape[-1] // inverse.shape[-1]
-        predicted = functional.interpolate(inverse, known.measured.shape[-2:], mode="bilinear", align_corners=False)
+        depth = base + _limited(correction)
+        cell = known.measured.shape[-1] // depth.shape[-1]
+        predicted = functional.interpolate(depth, known.measured.shape[-2:], mode="bilinear", align_corners=False)
         covered = (known.count > 0).float()
         difference, covered = functional.avg_pool2d(
             torch.cat([covered * (known.measured - predicted), covered], 1), cell
         ).chunk(2, 1)
-        measured = (inverse + difference / covered.clamp(min=1 / (2 * cell) ** 2)).clamp(min=1e-3)
-        doubt = functional.softplus(self.doubt) * (measured / inverse).log().abs()
+        difference = difference / covered.clamp(min=1 / (2 * cell) ** 2)
+        doubt = functional.softplus(self.doubt) * difference.abs()
         mask = (covered > 0) * torch.sigmoid(trust.float() + _TRUST - doubt)
         refined, mask = self.layer(
             guidance,
-            torch.lerp(inverse, measured, mask),
-            measured * (covered > 0),
+            _spreadable(depth + mask * difference),
+            _spreadable(depth + difference) * (covered > 0),
             mask,
             iterations,
             blend=True,
             keep_measured=self.keep_measured,
         )
-        return inverse, torch.cat([refined, mask], 1)
+        return depth, torch.cat([-_SPREAD_ROOT * refined.log(), mask], 1)
+
+
+class _Detail(nn.Module):
+    """How far the measurements next to a pixel lie from the plane: a mean whose weights depend on the features."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(width, math.prod(_DETAIL_TAPS) + 1, 1)
+        _start_at_zero(self.head, self.head.out_channels)
+        rows, columns = (
+            -0.5 * ((torch.arange(taps) - taps // 2) / blur) ** 2
+            for taps, blur in zip(_DETAIL_TAPS, _DETAIL_BLUR, strict=True)
+        )
+        assert self.head.bias is not None
+        with torch.no_grad():
+            self.head.bias[:-1] = (rows[:, None] + columns).flatten()
+            self.head.bias[-1] = math.log(_DETAIL_DOUBT)
+
+    def forward(self, features: Tensor, known: _Surroundings) -> Tensor:
+        """(N, width, h, w) -> (N, 1, h, w), to be added to the plane's depth."""
+        logits = self.head(features).float()
+        weights = logits.clamp(max=5).exp()
+        difference = known.count * (known.measured - known.plane)
+        padding = [taps // 2 for taps in _DETAIL_TAPS]
+        shape = *logits.shape[-2:],
+        around = functional.unfold(difference, _DETAIL_TAPS, padding=padding).unflatten(2, shape)
+        counts = functional.unfold(known.count, _DETAIL_TAPS, padding=padding).unflatten(2, shape)
+        near, doubt = weights[:, :-1], weights[:, -1:]
+        return (near * around).sum(1, keepdim=True) / ((near * counts).sum(1, keepdim=True) + doubt)
 
 
 class _Upsample(nn.Module):
-    """Corrects the inverse depth, then doubles the maps: each new pixel combines the four old ones nearest to it."""
+    """Corrects the depth, then doubles the maps: each new pixel combines the four old ones nearest to it."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -243,12 +280,12 @@ class _Upsample(nn.Module):
         _start_at_zero(self.head, 1)
 
     def forward(self, features: Tensor, state: Tensor) -> Tensor:
-        """Features (N, width, h, w) and inverse depth and mask (N, 2, h, w) -> (N, 2, 2h, 2w)."""
+        """Features (N, width, h, w) and depth and mask (N, 2, h, w) -> (N, 2, 2h, 2w)."""
         height, width = state.shape[-2:]
         weights, correction = self.head(features).float().contiguous().split([4 * 4, 1], 1)
         weights = weights.unflatten(1, (4, 4)).softmax(2)
-        inverse, mask = state.chunk(2, 1)
-        padded = functional.pad(torch.cat([inverse * _factor(correction), mask], 1), (1, 1, 1, 1), mode="replicate")
+        depth, mask = state.chunk(2, 1)
+        padded = functional.pad(torch.cat([depth + _limited(correction), mask], 1), (1, 1, 1, 1), mode="replicate")
         quarters = []
         for part, (down, right) in enumerate(_PAIRS):  # of an old pixel
             taps = [padded[..., down + y : down + y + height, right + x : right + x + width] for y, x in _PAIRS]
@@ -261,17 +298,15 @@ class _Surroundings:
     """What the measurements say of every cell of 2x2 pixels; maps are (N, 1, H / 2, W / 2) float32.
 
     Attributes:
-        scale: (N, 1, 1, 1) geometric mean of the measurements, metres; inverse depths are relative to its own.
-        plane: inverse depth of the plane through the measurements around.
-        detail: that, corrected by how far the measurements in the next cells lie from it.
-        measured: inverse depth of the measurements in the cell.
+        scale: (N, 1, 1, 1) mean log depth of the measurements, in metres; all else is relative to it.
+        plane: log depth of the plane through the measurements around.
+        measured: mean log depth of the measurements in the cell.
         count: of these measurements.
         deviation, slant, distance: see :class:`~depth_completion_ros.networks.planes.Planes`.
     """
 
     scale: Tensor
     plane: Tensor
-    detail: Tensor
     measured: Tensor
     count: Tensor
     deviation: Tensor
@@ -290,35 +325,16 @@ class _Surroundings:
 
 def _look_around(sparse_depth: Tensor) -> _Surroundings:
     """(N, 1, H, W) metres -> what is known without the network."""
-    measured = sparse_depth > 0
-    scale = _geometric_mean(sparse_depth, measured)
-    count = measured.float()
-    mean = torch.where(measured, (scale / sparse_depth).log(), 0)
-    mean, count = (4 * functional.avg_pool2d(torch.cat([mean, count], 1), 2)).chunk(2, 1)
+    measured = (sparse_depth > 0).float()
+    logarithm = torch.where(sparse_depth > 0, sparse_depth, 1).log()
+    scale = logarithm.sum((1, 2, 3), keepdim=True) / measured.sum((1, 2, 3), keepdim=True)
+    maps = torch.cat([measured * (logarithm - scale), measured], 1)
+    mean, count = (4 * functional.avg_pool2d(maps, 2)).chunk(2, 1)
     planes = fit_planes(sparse_depth)
-    maps = torch.cat([scale.log() - planes.log_depth, planes.deviation, planes.slant, planes.distance], 1)
+    maps = torch.cat([planes.log_depth - scale, planes.deviation, planes.slant, planes.distance], 1)
     maps = functional.interpolate(maps, count.shape[-2:], mode="bilinear", align_corners=False)
     plane, deviation, slant, distance = maps.split(1, 1)
-    difference, near = _blurred(torch.cat([mean - count * plane, count], 1)).chunk(2, 1)
-    detail = plane + difference / (near + _DETAIL_DOUBT)
-    measured_inverse = torch.where(count > 0, mean / count.clamp(min=1), plane).exp()
-    return _Surroundings(scale, plane.exp(), detail.exp(), measured_inverse, count, deviation, slant, distance)
-
-
-def _blurred(maps: Tensor) -> Tensor:
-    """Each channel of (N, C, h, w), by a Gaussian."""
-    channels = maps.shape[1]
-    offsets = torch.arange(_DETAIL_TAPS, device=maps.device) - _DETAIL_TAPS // 2
-    gauss = torch.exp(-0.5 * (offsets / _DETAIL_BLUR) ** 2)
-    gauss = (gauss / gauss.sum()).expand(channels, 1, 1, -1)
-    maps = functional.conv2d(maps, gauss, padding=(0, _DETAIL_TAPS // 2), groups=channels)
-    return functional.conv2d(maps, gauss.transpose(2, 3), padding=(_DETAIL_TAPS // 2, 0), groups=channels)
-
-
-def _geometric_mean(depth: Tensor, measured: Tensor) -> Tensor:
-    """(N, 1, 1, 1) over the measured pixels of each image."""
-    logarithms = torch.where(measured, depth, 1).log()
-    return (logarithms.sum((1, 2, 3), keepdim=True) / measured.sum((1, 2, 3), keepdim=True)).exp()
+    return _Surroundings(scale, plane, mean / count.clamp(min=1), count, deviation, slant, distance)
 
 
 def _add_doubled(fine: Tensor, coarse: Tensor) -> Tensor:
@@ -334,9 +350,14 @@ def _start_at_zero(head: nn.Conv2d, outputs: int) -> None:
     nn.init.zeros_(head.bias[-outputs:])
 
 
-def _factor(correction: Tensor) -> Tensor:
-    """What a predicted correction multiplies the inverse depth with, float32."""
-    return correction.float().clamp(-3, 3).exp()
+def _limited(correction: Tensor) -> Tensor:
+    """What a predicted correction adds to the log depth, float32."""
+    return correction.float().clamp(-3, 3)
+
+
+def _spreadable(log_depth: Tensor) -> Tensor:
+    """Positive numbers to propagate, whose means are nearly those of log depth, and nearer is larger."""
+    return (-log_depth / _SPREAD_ROOT).exp()
 
 
 def _padding(height: int, width: int) -> tuple[int, int, int, int]:

@@ -55,7 +55,14 @@ def silog_loss(depth: Tensor, truth: Tensor, alpha: float = 10.0, mean_share: fl
     return alpha * torch.where(squared > 0, squared, 1).sqrt() * (squared > 0)
 
 
-def relative_loss(depth: Tensor, truth: Tensor, max_depth: float, squared: float = 0.2, logarithmic: float = 0.25) -> Tensor:
+def relative_loss(
+    depth: Tensor,
+    truth: Tensor,
+    weight: Tensor,
+    max_depth: float,
+    squared: float = 0.2,
+    logarithmic: float = 0.5,
+) -> Tensor:
     """Mean absolute error, root mean square error and mean absolute error of log depth; mean over the images.
 
     Ours: the first two, which are what is scored, are relative to the mean depth of the image, so that rooms count as
@@ -65,17 +72,23 @@ def relative_loss(depth: Tensor, truth: Tensor, max_depth: float, squared: float
     Args:
         depth: see the module.
         truth: see the module; valid is above 0.1 mm.
+        weight: (N, 1, H, W), how much each pixel counts.
         max_depth: metres; larger depths and truths count as this.
         squared: factor of the root mean square error.
         logarithmic: factor of the error of log depth.
     """
     valid = _valid(depth, truth, threshold=1e-4)
-    limited = truth.clamp(0, max_depth)
-    error = _error(depth.clamp(1e-3, max_depth), limited, valid)
+    weight = torch.where(valid, weight, 0)
+    limited = torch.where(valid, truth, 1).clamp(0, max_depth)
+    error = torch.where(valid, depth.clamp(1e-3, max_depth) - limited, 0)
     ratio = torch.where(valid, depth, 1).clamp(min=1e-3).log() - torch.where(valid, truth, 1).log()
-    mean = _image_means(torch.where(valid, limited, 0), valid).clamp(min=1e-3)
-    root = (_image_means(error.square(), valid) + 1e-6).sqrt()
-    return ((_image_means(error.abs(), valid) + squared * root) / mean + logarithmic * _image_means(ratio.abs(), valid)).mean()
+
+    def mean(values: Tensor) -> Tensor:
+        return (weight * values).flatten(1).sum(1) / weight.flatten(1).sum(1).clamp(min=1)
+
+    root = (mean(error.square()) + 1e-6).sqrt()
+    scale = mean(limited).clamp(min=1e-3)
+    return ((mean(error.abs()) + squared * root) / scale + logarithmic * mean(ratio.abs())).mean()
 
 
 def confidence_loss(logit: Tensor, depth: Tensor, truth: Tensor, tolerance: float = 0.05) -> Tensor:

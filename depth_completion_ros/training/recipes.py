@@ -89,8 +89,19 @@ def _silog(output: Any, batch: Batch) -> Tensor:
 def _robust(output: Any, batch: Batch) -> Tensor:
     """Of what is scored, a little of what propagation starts from, and of the confidence."""
     truth = batch.ground_truth
-    loss = losses.relative_loss(output.depth, truth, 80.0) + 0.2 * losses.relative_loss(output.initial_depth, truth, 80.0)
+    weight = _within_reach(batch)
+    loss = losses.relative_loss(output.depth, truth, weight, 80.0)
+    loss = loss + 0.2 * losses.relative_loss(output.initial_depth, truth, weight, 80.0)
     return loss + 0.05 * losses.confidence_loss(output.confidence_logit, output.depth, truth)
+
+
+def _within_reach(batch: Batch) -> Tensor:
+    """(N, 1, H, W) weights: what no sensor reaches, above the highest measurement or beyond 80 m, counts little.
+
+    There the errors are far larger than where depth is measured, and would be all that a network learns from.
+    """
+    below = (batch.sparse_depth > 0).any(3, keepdim=True).cumsum(2) > 0
+    return torch.where(below & (batch.ground_truth < 80), 1.0, 0.1)
 
 
 def _emdc(output: Any, batch: Batch) -> Tensor:
