@@ -2,7 +2,7 @@
 
 >>> from depth_completion_ros import Camera, DepthCompleter, project_points
 >>> sparse = project_points(points, camera, extrinsic)
->>> completion = DepthCompleter("classical")(image, sparse)
+>>> completion = DepthCompleter("mspn")(image, sparse)
 >>> completion.depth, completion.confidence
 """
 

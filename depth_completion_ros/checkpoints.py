@@ -18,13 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from depth_completion_ros.networks.registry import CompletionNetwork, create, model_info
 from depth_completion_ros.official_checkpoints import OFFICIAL
+
+try:
+    import safetensors
+    import safetensors.torch
+except ImportError as error:
+    raise ImportError("weights are stored by safetensors, which is missing: pip install safetensors") from error
 
 WEIGHTS_FILE = "weights.safetensors"
 _HEADER = "depth_completion"
@@ -72,16 +76,23 @@ def load_official(name: str, source: Mapping[str, Any] | str | Path, **options: 
     return network
 
 
-def save_checkpoint(network: CompletionNetwork, folder: str | Path, source: str | Path | None = None) -> Path:
+def save_checkpoint(
+    network: CompletionNetwork, folder: str | Path, source: str | Path | None = None, *, half: bool = False
+) -> Path:
     """Writes the weights of ``network`` and what they need to be used into ``folder``, which it creates.
 
     Args:
         network: a network that :func:`~depth_completion_ros.networks.registry.create` built.
         folder: the checkpoint's folder.
         source: the file that the weights were imported from, if they were.
+        half: whether the parameters are stored in 16 bits. Buffers, such as the statistics of batch norm, keep theirs:
+            variances reach farther than 16 bits do, and they are few.
 
     Returns:
         The file written.
+
+    Raises:
+        ValueError: a parameter is beyond the range of 16 bits.
     """
     header = {
         "format": _FORMAT,
@@ -91,12 +102,15 @@ def save_checkpoint(network: CompletionNetwork, folder: str | Path, source: str 
         "image_std": network.image_std,
         "depth_scale": 1.0,  # network units per metre
         "crop": network.crop,
+        "image_optional": network.image_optional,
         "calibration": network.calibration,
         "source": source and {"file": Path(source).name, "sha256": _sha256(Path(source))},
     }
+    weights = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    if half:
+        weights |= {key: _halved(key, weights[key]) for key, _ in network.named_parameters()}
     file = Path(folder) / WEIGHTS_FILE
     file.parent.mkdir(parents=True, exist_ok=True)
-    weights = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     safetensors.torch.save_file(weights, file, {_HEADER: json.dumps(header)})
     return file
 
@@ -104,17 +118,18 @@ def save_checkpoint(network: CompletionNetwork, folder: str | Path, source: str 
 def load_checkpoint(path: str | Path) -> CompletionNetwork:
     """Builds the network of a checkpoint folder (or its file) that :func:`save_checkpoint` wrote, in evaluation mode.
 
+    Its weights are float32, in however many bits they are stored.
+
     Raises:
         ValueError: the file says not how its weights are to be used, or they do not fit the model it names.
         OSError: there is no such file.
     """
-    file = Path(path)
-    if file.is_dir():
-        file /= WEIGHTS_FILE
+    file = _file(path)
     header = read_header(file)
     network = create(header["model"], **header["options"])
     network.image_mean, network.image_std = tuple(header["image_mean"]), tuple(header["image_std"])
     network.crop = header["crop"] and tuple(header["crop"])
+    network.image_optional = header.get("image_optional", False)  # which the first checkpoints did not say
     network.calibration = header.get("calibration")
     weights = safetensors.torch.load_file(file)
     _check_fit(str(file), network, network.state_dict(), weights)
@@ -128,9 +143,7 @@ def store_calibration(path: str | Path, calibration: Mapping[str, Any]) -> Path:
     Raises:
         ValueError, OSError: as :func:`load_checkpoint`.
     """
-    file = Path(path)
-    if file.is_dir():
-        file /= WEIGHTS_FILE
+    file = _file(path)
     header = read_header(file) | {"calibration": calibration}
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     safetensors.torch.save_file(safetensors.torch.load_file(file), temporary, {_HEADER: json.dumps(header)})
@@ -138,13 +151,14 @@ def store_calibration(path: str | Path, calibration: Mapping[str, Any]) -> Path:
     return file
 
 
-def read_header(file: Path) -> dict[str, Any]:
-    """What a checkpoint file says of its weights, without reading them.
+def read_header(path: str | Path) -> dict[str, Any]:
+    """What a checkpoint folder (or its file) says of its weights, without reading them.
 
     Raises:
         ValueError: it is no checkpoint of this program, or of a later version of it.
         OSError: there is no such file.
     """
+    file = _file(path)
     if not file.exists():
         raise FileNotFoundError(2, "no such checkpoint", str(file))
     try:
@@ -164,6 +178,19 @@ def read_header(file: Path) -> dict[str, Any]:
             f"this version reads format {_FORMAT} and depth in metres (1.0)"
         )
     return header
+
+
+def _file(path: str | Path) -> Path:
+    """The weights of a checkpoint, given as folder or file."""
+    return Path(path) / WEIGHTS_FILE if Path(path).is_dir() else Path(path)
+
+
+def _halved(key: str, parameter: Tensor) -> Tensor:
+    half = parameter.half()
+    if not torch.isfinite(half).all():
+        largest, most = parameter.abs().max().item(), torch.finfo(torch.float16).max
+        raise ValueError(f"{key} has a value of {largest:g}, but 16 bits reach to {most:g}: keep it in 32 bits")
+    return half
 
 
 def _read(file: Path) -> Any:

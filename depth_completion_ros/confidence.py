@@ -25,7 +25,7 @@ from depth_completion_ros.networks.gaps import fill_gaps
 TOLERANCE: Final = 0.05
 MEANING: Final = "estimated probability that the depth is within 5 % of the truth"
 
-_BLOCK = 4  # pixels; what changes slowly is found for blocks of so many squared, over 3 x 3 of them
+BLOCK: Final = 4  # pixels; what changes slowly is found for blocks of so many squared, over 3 x 3 of them
 _KNOTS = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)  # quantiles of a clue at which its curve bends
 # Curves are as straight as the samples allow: a step from knot to knot weighs like so many samples against it.
 _STIFFNESS = 10.0
@@ -66,7 +66,7 @@ class Calibration:
         odds = {name: self._log_odds(name, values) for name, values in clues(depth, confidence, sparse_depth).items()}
         coarse = torch.stack([odds[name] for name in ("residual", "variation", "depth")]).sum(0) + odds["density"]
         height, width = depth.shape
-        smooth = functional.interpolate(coarse[None, None], scale_factor=_BLOCK, mode="bilinear", align_corners=False)
+        smooth = functional.interpolate(coarse[None, None], scale_factor=BLOCK, mode="bilinear", align_corners=False)
         return (odds["confidence"] + odds["distance"]).add_(smooth[0, 0, :height, :width]).sigmoid_()
 
     def _log_odds(self, name: str, values: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ def clues(depth: Tensor, confidence: Tensor, sparse_depth: NDArray[np.float32]) 
         "distance": torch.from_numpy(nearest).to(depth.device),
         "residual": (0.01 + _residual(depth, sparse_depth)).log_(),
         "variation": (0.01 + range_around[0]).log_(),
-        "depth": coarse[0, :: _BLOCK // 2, :: _BLOCK // 2],
+        "depth": coarse[0, :: BLOCK // 2, :: BLOCK // 2],
         "density": torch.tensor(math.log(max(density, 1e-9)), device=depth.device),
     }
 
@@ -121,7 +121,7 @@ def fit(samples: Mapping[str, NDArray[np.floating]], correct: NDArray[np.bool_])
     """
     if not len(correct) or correct.all() or not correct.any():
         raise ValueError(f"{np.count_nonzero(correct)} of {len(correct)} samples are right: nothing to tell apart")
-    knots = {name: np.unique(np.quantile(values, _KNOTS).round(6)) for name, values in samples.items()}
+    knots = {name: np.unique(np.quantile(values, _KNOTS).round(4)) for name, values in samples.items()}
     columns = np.concatenate([_hats(samples[name], knots[name]) for name in knots], 1)
     # Every clue's curve may be shifted against another's: a little weight on each value itself decides.
     penalty = 1e-3 * np.eye(columns.shape[1])
@@ -144,7 +144,7 @@ def fit(samples: Mapping[str, NDArray[np.floating]], correct: NDArray[np.bool_])
     parts = np.split(values, np.cumsum([len(each) for each in knots.values()])[:-1])
     curves: dict[str, Any] = {}
     for (name, each), part in zip(knots.items(), parts, strict=True):
-        curves[name] = {"knots": each.tolist(), "log_odds": part.round(5).tolist()}
+        curves[name] = {"knots": each.tolist(), "log_odds": part.round(3).tolist()}
     return Calibration(curves)
 
 
@@ -156,9 +156,9 @@ def _hats(values: NDArray[np.floating], knots: NDArray[np.floating]) -> NDArray[
 def _residual(depth: Tensor, sparse_depth: NDArray[np.float32]) -> Tensor:
     """(h, w) mean |ln(depth / measured)| in the blocks around, from farther off where nothing was measured."""
     height, width = sparse_depth.shape
-    rows, columns = -(-height // _BLOCK), -(-width // _BLOCK)
+    rows, columns = -(-height // BLOCK), -(-width // BLOCK)
     pixels = np.flatnonzero(sparse_depth)
-    block = torch.from_numpy(pixels // width // _BLOCK * columns + pixels % width // _BLOCK).to(depth.device)
+    block = torch.from_numpy(pixels // width // BLOCK * columns + pixels % width // BLOCK).to(depth.device)
     measured = torch.from_numpy(sparse_depth.ravel()[pixels]).to(depth.device)
     completed = depth.flatten()[torch.from_numpy(pixels).to(depth.device)]
     difference = (_log(completed) - _log(measured)).abs_()
@@ -172,7 +172,7 @@ def _residual(depth: Tensor, sparse_depth: NDArray[np.float32]) -> Tensor:
 
 def _highest_around(halved: Tensor) -> Tensor:
     """(1, h, w) maxima over 3 x 3 blocks of every second pixel (1, ceil(H / 2), ceil(W / 2))."""
-    blocks = functional.max_pool2d(halved, _BLOCK // 2, ceil_mode=True)
+    blocks = functional.max_pool2d(halved, BLOCK // 2, ceil_mode=True)
     return functional.max_pool2d(blocks, 3, stride=1, padding=1)
 
 

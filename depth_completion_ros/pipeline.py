@@ -25,6 +25,7 @@ from depth_completion_ros.monocular import MonocularEstimator
 from depth_completion_ros.networks.execution import Execution, Inputs, fastest
 from depth_completion_ros.networks.folding import fold_batch_norm
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, create
+from depth_completion_ros.shipped import AUTO, Sensors, default_model, shipped_checkpoint
 
 _logger = logging.getLogger(__name__)
 
@@ -39,18 +40,22 @@ class EmptySparseDepthError(ValueError):
 class DepthCompleter:
     """A completion model made ready on a device.
 
-    >>> completer = DepthCompleter("classical", device="auto")
+    >>> completer = DepthCompleter("mspn", device="auto")
     >>> completion = completer(image, sparse)
 
     Args:
-        model: a name of :func:`depth_completion_ros.networks.registry.models`.
+        model: a name of :func:`depth_completion_ros.networks.registry.models`; ``auto``: that of the checkpoint, or
+            without one the default for ``sensors`` (:func:`~depth_completion_ros.shipped.default_model`).
         device: ``cpu``, ``cuda``, ``cuda:1``, ... or ``auto``: the GPU if there is one and the model can use it.
-        checkpoint: folder of the model's weights, as ``depth-completion import-checkpoint`` makes them; it brings the
-            model's options along.
+        preset: size of the model, such as lite; empty: its default, or that of its weights.
+        checkpoint: folder of the model's weights, as ``depth-completion train`` or ``import-checkpoint`` makes them;
+            it brings the model's options along. Without one, the weights that ship for the model are used, unless
+            preset or options ask for another network than they are of.
         estimator: folder of a monocular depth network, whose estimate is the initial depth of frames that have none;
             see :class:`~depth_completion_ros.monocular.MonocularEstimator`.
         see_through: remove background points that a nearer surface hides (a LiDAR above the camera sees over it).
-        options: options of the model, such as ``preset``, where no checkpoint gives them.
+        sensors: what ``auto`` goes by.
+        options: other options of the model, where no checkpoint gives them.
 
     Raises:
         ValueError: the model, an option or the device is unknown or cannot be had here, or the checkpoint is of
@@ -60,19 +65,21 @@ class DepthCompleter:
 
     def __init__(
         self,
-        model: str = "classical",
+        model: str = AUTO,
         device: str = "auto",
         *,
+        preset: str | None = None,
         checkpoint: str | Path | None = None,
         estimator: str | Path | None = None,
         see_through: bool = False,
+        sensors: Sensors = (True, "lidar"),
         **options: Any,
     ) -> None:
-        network = _load(model, checkpoint, options) if checkpoint else create(model, **options)
-        if not checkpoint and next(network.parameters(), None) is not None:
-            _logger.warning("model %s has random weights and completes nothing sensible: give it a checkpoint", model)
-        self.model = model
-        self.device = _choose_device(device, model, network)
+        if model == AUTO and not checkpoint:
+            model = default_model(*sensors)
+        network = _build(model, checkpoint, options | ({"preset": preset} if preset else {}))
+        self.model = network.name
+        self.device = _choose_device(device, self.model, network)
         fold_batch_norm(network)
         self.network = network.to(self.device)
         # A GPU's own way to run the network is found on the first frame.
@@ -84,9 +91,9 @@ class DepthCompleter:
         reuse_freed_memory()
 
     @property
-    def uses_image(self) -> bool:
-        """Whether the model must be given an image."""
-        return self.network.uses_image
+    def needs_image(self) -> bool:
+        """Whether the model must be given an image: it uses one, and was never trained without."""
+        return self.network.uses_image and not self.network.image_optional
 
     @property
     def confidence_meaning(self) -> str:
@@ -119,7 +126,7 @@ class DepthCompleter:
         """Completes one sparse depth image.
 
         Args:
-            image: (H, W, 3) uint8 RGB; None for a model that needs none.
+            image: (H, W, 3) uint8 RGB; None, as of a dead camera, for a model that does without (``needs_image``).
             sparse_depth: (H, W) float32 metres along the optical axis, 0 = not measured.
             initial_depth: (H, W) float32 metres, a dense estimate for the models that start from one.
 
@@ -143,7 +150,7 @@ class DepthCompleter:
             raise EmptySparseDepthError(f"the {width}x{height} sparse depth holds no measurement: nothing to complete")
         if image is not None:
             _check_image(image, sparse_depth.shape)
-        elif self.uses_image:
+        elif self.needs_image:
             raise ValueError(f"model {self.model!r} needs an image and got none")
         if initial_depth is None and self._estimator is not None and image is not None:
             initial_depth = self._estimator(image)
@@ -154,7 +161,7 @@ class DepthCompleter:
             raise ValueError(f"model {self.model!r} needs an initial depth here, of the frame or of an estimator")
 
         with torch.inference_mode():
-            image_batch = self._image_batch(image) if self.uses_image and image is not None else None
+            image_batch = self._image_batch(image, sparse_depth.shape) if self.network.uses_image else None
             sparse_batch = self._depth_batch(sparse_depth)
             initial_batch = None if initial_depth is None else self._depth_batch(initial_depth)
             stages.done("prepare")
@@ -186,8 +193,10 @@ class DepthCompleter:
                 "use a smaller preset or smaller images"
             ) from error
 
-    def _image_batch(self, image: NDArray[np.uint8]) -> Tensor:
-        """(1, 3, H, W) float32, normalised as the network was trained."""
+    def _image_batch(self, image: NDArray[np.uint8] | None, size: tuple[int, ...]) -> Tensor:
+        """(1, 3, H, W) float32, normalised as the network was trained: no image is the mean colour, which is 0."""
+        if image is None:
+            return torch.zeros(1, 3, *size, device=self.device)
         pixels = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)
         mean = torch.tensor(self.network.image_mean, device=self.device) * 255.0
         std = torch.tensor(self.network.image_std, device=self.device) * 255.0
@@ -212,15 +221,39 @@ def sparse_depth_of(frame: Frame) -> NDArray[np.float32]:
     return register_depth(frame.depth, frame.depth_camera, frame.camera, frame.extrinsic)
 
 
-def _load(model: str, checkpoint: str | Path, options: dict[str, Any]) -> CompletionNetwork:
-    from depth_completion_ros.checkpoints import load_checkpoint  # needs safetensors, which `classical` does without
-
-    if options:
-        raise ValueError(f"checkpoint {checkpoint} brings its own options; {', '.join(options)} given as well")
-    network = load_checkpoint(checkpoint)
-    if network.name != model:
-        raise ValueError(f"checkpoint {checkpoint} is of model {network.name!r}, {model!r} was asked for")
+def _build(model: str, checkpoint: str | Path | None, options: dict[str, Any]) -> CompletionNetwork:
+    """The network with the weights of the checkpoint, else with those that ship for it, else with random ones."""
+    if checkpoint:
+        if options:
+            raise ValueError(f"checkpoint {checkpoint} brings its own options; {', '.join(options)} given as well")
+        network = _load(checkpoint)
+        if model not in (AUTO, network.name):
+            raise ValueError(f"checkpoint {checkpoint} is of model {network.name!r}, {model!r} was asked for")
+        return network
+    shipped = shipped_checkpoint(model)
+    if shipped is not None and _fits(shipped, options):
+        return _load(shipped)
+    network = create(model, **options)
+    if next(network.parameters(), None) is not None:
+        _logger.warning("model %s has random weights and completes nothing sensible: give it a checkpoint", model)
     return network
+
+
+# Checkpoints need safetensors, which `classical` does without.
+
+
+def _load(checkpoint: str | Path) -> CompletionNetwork:
+    from depth_completion_ros.checkpoints import load_checkpoint
+
+    return load_checkpoint(checkpoint)
+
+
+def _fits(checkpoint: Path, options: dict[str, Any]) -> bool:
+    """Whether the weights are of a network with these options."""
+    from depth_completion_ros.checkpoints import read_header
+
+    own = read_header(checkpoint)["options"]
+    return all(name in own and own[name] == value for name, value in options.items())
 
 
 def _choose_device(device: str, model: str, network: CompletionNetwork) -> torch.device:

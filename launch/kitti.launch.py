@@ -24,6 +24,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 from depth_completion_ros.datasets import open_source
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.ros.running import fast_dds_profiles
+from depth_completion_ros.shipped import AUTO, default_model, sensors_of
 
 PACKAGE = "depth_completion_ros"
 # Lockstep must not lose a message between processes, so the sensor topics are reliable here.
@@ -33,9 +34,9 @@ RELIABLE = {
 }
 ARGUMENTS = {
     "dataset": ("synthetic", "KITTI raw or depth completion folder, bag (mcap, sqlite3, ROS 1), or 'synthetic'"),
-    "model": ("classical", "completion model, see `depth-completion models`"),
-    "preset": ("", "size of the model, such as lite; empty: its default"),
-    "checkpoint": ("", "folder of the model's weights"),
+    "model": (AUTO, "completion model, see `depth-completion models`; auto: by the sensors of the dataset"),
+    "preset": ("", "size of the model, such as lite; empty: that of its weights"),
+    "checkpoint": ("", "folder of the model's weights; empty: those that ship with the package"),
     "device": ("auto", "auto, cpu, cuda or cuda:N"),
     "lines": ("0", "LiDAR lines to complete from, the others become ground truth; 0: all lines"),
     "rate": ("0.0", "speed as a factor of real time; 0: lockstep, every frame is completed"),
@@ -61,6 +62,8 @@ def launch_nodes(context: LaunchContext) -> list:
     frame = next((item for item in open_source(value["dataset"]).read() if isinstance(item, Frame)), None)
     if frame is None:
         raise RuntimeError(f"dataset {value['dataset']} has no frame that can be read")
+    if value["model"] == AUTO and not value["checkpoint"]:
+        value["model"] = default_model(*sensors_of(frame))
     sim_time = {"use_sim_time": True}
     replay = Node(
         package=PACKAGE,

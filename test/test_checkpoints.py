@@ -137,7 +137,7 @@ def test_a_saved_checkpoint_says_how_it_is_used_and_answers_the_same(weights, tm
     source = tmp_path / "official.pt"
     torch.save(weights, source)
     network = load_official("nlspn", source, preserve_input=True)
-    network.image_mean, network.crop = (0.1, 0.2, 0.3), (240, 1216)
+    network.image_mean, network.crop, network.image_optional = (0.1, 0.2, 0.3), (240, 1216), True
     file = save_checkpoint(network, tmp_path / "models" / "mine", source)
     assert file == tmp_path / "models" / "mine" / WEIGHTS_FILE
     header = read_header(file)
@@ -149,6 +149,7 @@ def test_a_saved_checkpoint_says_how_it_is_used_and_answers_the_same(weights, tm
     assert not again.training
     assert again.options == network.options
     assert (again.image_mean, again.image_std, again.crop) == ((0.1, 0.2, 0.3), network.image_std, (240, 1216))
+    assert again.image_optional
     inputs = torch.randn(1, 3, 16, 24), 10 * torch.rand(1, 1, 16, 24)
     with torch.inference_mode():
         assert torch.equal(again(*inputs).depth, network(*inputs).depth)

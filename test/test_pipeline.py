@@ -86,6 +86,18 @@ def test_wrong_inputs_are_refused_with_what_was_given(completer, image, depth, m
         completer(image, depth)
 
 
+def test_a_network_trained_without_images_at_times_completes_without():
+    """No image is to the network what it saw of a dead camera in training: zeros, where the mean colour is."""
+    completer = DepthCompleter("emdc", "cpu", preset="lite")
+    completer.network.image_optional = False
+    with pytest.raises(ValueError, match="'emdc' needs an image and got none"):
+        completer(None, sparse())
+    completer.network.image_optional = True
+    completer.network.image_mean = (0.2, 0.4, 0.6)
+    mean_colour = np.broadcast_to(np.array([51, 102, 153], np.uint8), (30, 40, 3))
+    np.testing.assert_allclose(completer(None, sparse()).depth, completer(mean_colour, sparse()).depth, rtol=1e-4)
+
+
 def test_nothing_measured_is_refused(completer):
     with pytest.raises(EmptySparseDepthError, match="40x30 sparse depth holds no measurement"):
         completer(None, sparse(0.0))

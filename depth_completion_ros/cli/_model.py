@@ -6,25 +6,28 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from depth_completion_ros.shipped import AUTO, Sensors
+
 if TYPE_CHECKING:
     from depth_completion_ros.pipeline import DepthCompleter
 
 
-def add_model_options(parser: argparse.ArgumentParser, models: str = "see 'depth-completion models'") -> None:
+def add_model_options(parser: argparse._ActionsContainer, models: str = "see 'depth-completion models'") -> None:
     """Adds --model, --preset, --checkpoint and --device."""
-    parser.add_argument("--model", default="classical", help=f"{models} (default: %(default)s)")
-    parser.add_argument("--preset", help="size of the model, such as lite (default: the model's own)")
-    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="the model's weights")
+    parser.add_argument("--model", default=AUTO, help=f"{models}; auto: by the sensors (default: %(default)s)")
+    parser.add_argument("--preset", help="size of the model, such as lite (default: that of its weights)")
+    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="the model's weights (default: those shipped)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
 
 
-def load_model(options: argparse.Namespace) -> DepthCompleter:
-    """The model that was chosen.
+def load_model(options: argparse.Namespace, sensors: Sensors = (True, "lidar")) -> DepthCompleter:
+    """The model that was chosen; where none was, the default for these sensors.
 
     Raises:
         ValueError, OSError: as :class:`DepthCompleter`.
     """
     from depth_completion_ros.pipeline import DepthCompleter
 
-    preset = {} if options.preset is None else {"preset": options.preset}
-    return DepthCompleter(options.model, options.device, checkpoint=options.checkpoint, **preset)
+    return DepthCompleter(
+        options.model, options.device, preset=options.preset, checkpoint=options.checkpoint, sensors=sensors
+    )

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     frames = list(islice(open_source(options.source), min(options.frames, 10)))
     if options.lines:
         frames = [hold_out(frame, options.lines) for frame in frames]
-    results = {each.model: _time_model(each, frames) for each in _chosen(options)}
+    results = dict(_time_model(each, frames) for each in _chosen(options))
     camera = frames[0].camera
     points = 0 if frames[0].points is None else len(frames[0].points)
     setting = {
@@ -90,22 +90,25 @@ def _chosen(options: argparse.Namespace) -> list[argparse.Namespace]:
     return [argparse.Namespace(**(vars(options) | change)) for change in changes]
 
 
-def _time_model(options: argparse.Namespace, frames: list[Frame]) -> dict[str, tuple[float, float]]:
+def _time_model(options: argparse.Namespace, frames: list[Frame]) -> tuple[str, dict[str, tuple[float, float]]]:
+    """The name of the model, and the median and the 95th percentile of the milliseconds of each stage."""
     import numpy as np
     from tqdm import tqdm
 
-    completer = load_model(options)
+    from depth_completion_ros.shipped import sensors_of
+
+    completer = load_model(options, sensors_of(frames[0]))
     durations: dict[str, list[float]] = defaultdict(list)
     with _message_stages() as messages:
         total = options.frames + _WARM_UP
         repeated = islice(cycle(frames), total)
-        for number, frame in enumerate(tqdm(repeated, options.model, total, unit="frame", disable=None)):
+        for number, frame in enumerate(tqdm(repeated, completer.model, total, unit="frame", disable=None)):
             stages = messages(frame, completer)
             if number >= _WARM_UP:
                 for stage, duration in stages.items():
                     durations[stage].append(duration)
     percentiles = {stage: np.percentile(values, (50, 95)) for stage, values in durations.items()}
-    return {stage: (float(median), float(p95)) for stage, (median, p95) in percentiles.items()}
+    return completer.model, {stage: (float(median), float(p95)) for stage, (median, p95) in percentiles.items()}
 
 
 @contextmanager

@@ -49,12 +49,13 @@ def _complete_pair(options: argparse.Namespace) -> int:
     from depth_completion_ros.evaluation.preview import draw_preview
     from depth_completion_ros.evaluation.report import Report
     from depth_completion_ros.images import read_depth_png, read_image
+    from depth_completion_ros.shipped import kind_of_depth
 
     if options.lines is not None or options.frames is not None:
         raise ValueError("--lines and --frames choose from a --source; --sparse is a single image")
     sparse = read_depth_png(options.sparse)
     image = None if options.image is None else read_image(options.image)
-    completion = load_model(options)(image, sparse)
+    completion = load_model(options, (image is not None, kind_of_depth(sparse)))(image, sparse)
     report, name = Report(options.output, {}), options.sparse.stem
     _save(report, name, completion)
     print(f"written to {report.add_preview(name, draw_preview(completion, image))}, beside it depth and confidence")
@@ -67,6 +68,8 @@ def _complete_source(options: argparse.Namespace) -> int:
     from depth_completion_ros.datasets import DamagedFrame, open_source
     from depth_completion_ros.evaluation.preview import draw_preview
     from depth_completion_ros.evaluation.report import Report
+    from depth_completion_ros.frame import Frame
+    from depth_completion_ros.shipped import sensors_of
 
     if options.image is not None:
         raise ValueError("--image belongs to --sparse; a --source brings its own images")
@@ -74,8 +77,9 @@ def _complete_source(options: argparse.Namespace) -> int:
     frames = range(len(source))[options.frames or slice(None)]
     if not frames:
         raise ValueError(f"{options.source} has {len(source)} frames, none of those asked for with --frames")
-    completer = load_model(options)
-    report = Report(options.output, {name: getattr(options, name) for name in ("source", "model", "lines")})
+    first = next((item for item in source.read() if isinstance(item, Frame)), None)
+    completer = load_model(options, sensors_of(first)) if first else load_model(options)
+    report = Report(options.output, {"source": options.source, "model": completer.model, "lines": options.lines})
     results = _completions(islice(source.read(), frames.start, frames.stop), completer, options.lines)
     for result in tqdm(results, total=len(frames), unit="frame", disable=None):
         if isinstance(result, DamagedFrame):

@@ -1,4 +1,4 @@
-"""``depth-completion evaluate``: a folder of predictions against a folder of ground truth."""
+"""``depth-completion evaluate``: predicted depth, or models that are run, against the truth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from depth_completion_ros.cli._data import add_data_options, read_frames
+from depth_completion_ros.cli._model import add_model_options, load_model
+
+if TYPE_CHECKING:
+    from depth_completion_ros.pipeline import DepthCompleter
 
 # KITTI's selected frames are called e.g. 2011_09_26_drive_0002_sync_groundtruth_depth_0000000005_image_02.png;
 # the same frame's picture and scan have another word in place of groundtruth_depth.
@@ -18,31 +24,89 @@ def add_parser(subparsers: Any) -> None:
     """Adds the command to ``depth-completion``."""
     parser = subparsers.add_parser(
         "evaluate",
-        help="score predicted depth against ground truth",
-        description="Computes the nine errors of the KITTI depth benchmark, image by image, then their mean. "
-        "Both folders hold 16-bit PNGs of metres x 256, 0 = none. Files belong together when they have the same name "
-        "(KITTI's words groundtruth_depth, velodyne_raw and image in its long names count as the same).",
+        help="score predicted depth, or models, against ground truth",
+        description="Either scores the 16-bit PNGs (metres x 256, 0 = none) of one folder against those of another: "
+        "the nine errors of the KITTI depth benchmark, image by image, then their mean. Or runs models and simple "
+        "methods over a recording (--data) and compares their accuracy by LiDAR lines and by distance, and what the "
+        "models' confidence is worth.",
     )
-    parser.add_argument("predictions", type=Path, metavar="PREDICTIONS", help="folder of predicted depth")
-    parser.add_argument("ground_truth", type=Path, metavar="GROUND_TRUTH", help="folder of true depth")
-    parser.add_argument("--json", action="store_true", help="print the numbers as JSON instead of a table")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="write metrics.json and metrics.csv there")
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "folders",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="PREDICTIONS GROUND_TRUTH",
+        help="folders; files belong together when they have the same name (KITTI's words groundtruth_depth, "
+        "velodyne_raw and image in its long names count as the same)",
+    )
+    what.add_argument(
+        "--data",
+        metavar="SOURCE",
+        help="a recording, or e.g. synthetic-streets,frames=48,seed=22; of one without ground truth, the LiDAR lines "
+        "that are withheld are the truth",
+    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="write tables and, with --data, plots there")
+    folders = parser.add_argument_group("of folders")
+    folders.add_argument("--json", action="store_true", help="print the numbers as JSON instead of a table")
+    folders.add_argument(
         "--by-order", action="store_true", help="pair the files by their order instead of by name, as KITTI's kit does"
     )
-    parser.set_defaults(run=run)
+    data = parser.add_argument_group("of --data")
+    add_data_options(data)
+    add_model_options(data, "one or several with commas, or 'all' that are trained")
+    data.add_argument("--robustness", action="store_true", help="also with wrong points, calibration and images")
+    parser.set_defaults(run=run, model="all")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Scores every pair of files and prints the mean."""
+    """Prints what was found, and writes it if asked to."""
+    return _evaluate_models(options) if options.data else _evaluate_folders(options)
+
+
+def _evaluate_models(options: argparse.Namespace) -> int:
+    from depth_completion_ros.evaluation.baselines import BASELINES
+    from depth_completion_ros.evaluation.comparison import Method, compare
+    from depth_completion_ros.evaluation.plots import draw
+    from depth_completion_ros.evaluation.tables import csv_files, report
+
+    if options.json or options.by_order:
+        raise ValueError("--json and --by-order belong to folders; with --data, --output writes CSV files")
+    methods: dict[str, Method] = {**BASELINES, **_models(options)}
+    results = compare(read_frames(options), methods, options.lines or [None], degraded=options.robustness)
+    text = report(results)
+    print(text)
+    if options.output:
+        options.output.mkdir(parents=True, exist_ok=True)
+        for name, content in {"report.md": text + "\n", **csv_files(results)}.items():
+            (options.output / name).write_text(content, encoding="utf-8")
+        draw(results, options.output)
+        print(f"written to {options.output}", file=sys.stderr)
+    return 0
+
+
+def _models(options: argparse.Namespace) -> dict[str, DepthCompleter]:
+    """The models that were asked for, by name."""
+    from depth_completion_ros.shipped import shipped_models
+
+    names = ["classical", *shipped_models()] if options.model == "all" else options.model.split(",")
+    if options.checkpoint and len(names) != 1:
+        raise ValueError(f"--checkpoint is of one model, {options.model} was asked for")
+    return {name: load_model(argparse.Namespace(**(vars(options) | {"model": name}))) for name in names}
+
+
+def _evaluate_folders(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from depth_completion_ros.evaluation.metrics import depth_errors
     from depth_completion_ros.evaluation.report import Report
     from depth_completion_ros.images import read_depth_png
 
-    pairs = _pair(_depth_files(options.predictions), _depth_files(options.ground_truth), options.by_order)
-    run = {"predictions": str(options.predictions), "ground_truth": str(options.ground_truth)}
+    if len(options.folders) != 2:
+        raise ValueError(f"expected two folders, PREDICTIONS and GROUND_TRUTH, got {len(options.folders)}")
+    predictions, truths = options.folders
+    pairs = _pair(_depth_files(predictions), _depth_files(truths), options.by_order)
+    run = {"predictions": str(predictions), "ground_truth": str(truths)}
     report = Report(options.output or Path(), run)
     for prediction, ground_truth in tqdm(pairs, unit="image", disable=None):
         predicted, truth = read_depth_png(prediction), read_depth_png(ground_truth)

@@ -20,7 +20,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="the authors' file (PyTorch or safetensors)")
     parser.add_argument("--model", required=True, help="the model it is of, see 'depth-completion models'")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="folder to write to (default: models/MODEL)")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="folder to write to (default: checkpoints/MODEL)")
     parser.add_argument(
         "--crop", nargs=2, type=int, metavar=("HEIGHT", "WIDTH"), help="size of the images that it was trained on"
     )
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     """Imports one file."""
     from depth_completion_ros.checkpoints import WEIGHTS_FILE, load_official, save_checkpoint
 
-    folder = options.output or Path("models") / options.model
+    folder = options.output or Path("checkpoints") / options.model
     if (folder / WEIGHTS_FILE).exists():
         raise ValueError(f"{folder} holds a checkpoint already; remove it or choose another --output")
     flags = {name: getattr(options, name) for name in _FLAGS if getattr(options, name) is not None}

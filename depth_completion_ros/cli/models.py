@@ -26,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
             "uses_image": model.uses_image,
             "presets": list(model.presets),
             "source": model.source,
+            "weights": _weights(model.name),
         }
         for model in models()
     ]
@@ -33,10 +34,24 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _weights(model: str) -> str:
+    """What ships for a model; nothing if nothing does."""
+    from depth_completion_ros.checkpoints import WEIGHTS_FILE, read_header
+    from depth_completion_ros.shipped import shipped_checkpoint
+
+    folder = shipped_checkpoint(model)
+    if folder is None:
+        return ""
+    header = read_header(folder)
+    without = ", complete without an image too" if header.get("image_optional") else ""
+    return f"{header['options']['preset']}, {(folder / WEIGHTS_FILE).stat().st_size / 1e6:.1f} MB{without}"
+
+
 def _describe(row: dict[str, Any]) -> str:
     """One model for people: its name, and below it a line for each thing that is known about it."""
     image = "needs an image" if row["uses_image"] else "needs no image"
     facts = {"": f"{row['summary']}; {image}", "presets: ": ", ".join(row["presets"]), "source: ": row["source"]}
+    facts["weights that ship: "] = row["weights"]
     lines = [
         textwrap.fill(label + text, 100, initial_indent="  ", subsequent_indent="    ")
         for label, text in facts.items()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from depth_completion_ros.cli._data import assignment, open_data
 
 if TYPE_CHECKING:
     from depth_completion_ros.training.recipes import Recipe
@@ -37,8 +38,23 @@ def add_parser(subparsers: Any) -> None:
         "after commas: synthetic,frames=500,seed=7 or /kitti/train,raw_root=/kitti/raw. Of several sources each has "
         "as many samples as frames, or its share by weight=X",
     )
+    parser.add_argument(
+        "--held-out",
+        nargs="+",
+        default=[],
+        metavar="SOURCE",
+        help="score the weights on these whole frames, too, if they know their LiDAR's rings at 32, 16, 8 and 4 lines",
+    )
+    parser.add_argument("--init", type=Path, metavar="DIR", help="start from the weights of this checkpoint")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the training")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep frames there once they are made or read")
+    parser.add_argument(
+        "--estimator",
+        type=Path,
+        metavar="DIR",
+        help="monocular depth network that makes the initial depth where frames have none, for models such as MSPN "
+        "in mode sdr",
+    )
     parser.add_argument("--recipe", metavar="NAME", help="kitti, nyu or mipi (default: the first of the paper)")
     recipe = parser.add_argument_group("what replaces a part of the recipe")
     length = recipe.add_mutually_exclusive_group()
@@ -60,6 +76,7 @@ def add_parser(subparsers: Any) -> None:
     machine.add_argument("--threads", type=int, metavar="N", help="CPU threads of the network (default: all)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
     parser.add_argument("--save-every", type=int, default=500, metavar="N", help="steps (default: %(default)s)")
+    parser.add_argument("--held-out-every", type=int, default=500, metavar="N", help="steps (default: %(default)s)")
     parser.add_argument("--tensorboard", action="store_true", help="write curves and pictures for TensorBoard")
     parser.add_argument("--picture-every", type=int, default=100, metavar="N", help="steps (default: %(default)s)")
     parser.set_defaults(run=run)
@@ -77,13 +94,16 @@ def run(options: argparse.Namespace) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     chosen = _adapt(recipe(options.model, options.recipe), options)
-    model_options = dict(_assignment(text) for text in options.option)
+    model_options = dict(assignment(text) for text in options.option)
     if options.preset is not None:
         model_options["preset"] = options.preset
-    shares = [open_share(text, options.cache) for text in options.data]
-    stream = SampleStream(shares, chosen.augmentation, chosen.sparsity, options.seed)
     epochs = options.epochs or chosen.epochs
     with join_processes(options.device) as processes:
+        shares, others = (
+            [open_share(text, options.cache, options.estimator, str(processes.device)) for text in texts]
+            for texts in (options.data, options.held_out)
+        )
+        stream = SampleStream(shares, chosen.augmentation, chosen.sparsity, options.seed)
         settings = Settings(
             steps=options.steps or max(1, round(epochs * stream.epoch_length / chosen.batch)),
             accumulate=options.accumulate,
@@ -91,38 +111,58 @@ def run(options: argparse.Namespace) -> int:
             workers=options.workers,
             precision=options.precision,
             save_every=options.save_every,
+            held_out_every=options.held_out_every,
             picture_every=options.picture_every,
             tensorboard=options.tensorboard,
         )
-        trainer = Trainer(options.model, model_options, chosen, stream, options.output, settings, processes)
+        trainer = Trainer(
+            options.model,
+            model_options,
+            chosen,
+            stream,
+            options.output,
+            settings,
+            processes,
+            init=options.init,
+            held_out=[share.source for share in others],
+        )
+        if options.estimator and not trainer.network.uses_initial_depth:
+            raise ValueError(f"model {options.model!r} with these options starts from no initial depth: no --estimator")
         trainer.run()
         if processes.rank == 0:
             print(f"{options.model} after {trainer.step} steps: use it with --checkpoint {options.output}")
     return 0
 
 
-def open_share(text: str, cache: Path | None) -> Share:
+def open_share(text: str, cache: Path | None, estimator: Path | None = None, device: str = "cpu") -> Share:
     """Opens a data set given as ``path,option=value,...``.
 
+    Args:
+        text: the data set.
+        cache: where frames are kept, and their estimates apart from them, or None.
+        estimator: what estimates the initial depth of frames that have none, or None.
+        device: where it runs.
+
     Raises:
-        ValueError: it is no source of frames, has no such option, or its frames cannot be had in any order.
+        ValueError: it is no source of frames, has no such option, or its frames cannot be had in any order, or there
+            is no such estimator.
         OSError: it is not there.
+        ImportError: the estimator needs a package that is missing.
     """
-    from depth_completion_ros.datasets import IndexedSource, open_source
-    from depth_completion_ros.datasets.cache import CachedSource
+    from depth_completion_ros.datasets import IndexedSource
+    from depth_completion_ros.datasets.cache import CachedSource, keep_frames
+    from depth_completion_ros.training.initial_depth import EstimatedSource
     from depth_completion_ros.training.samples import Share
 
-    path, *assignments = text.split(",")
-    options = dict(_assignment(each) for each in assignments)
-    weight = options.pop("weight", None)
-    source = open_source(path, **options)
+    source, weight = open_data(text, cache)
     if not isinstance(source, IndexedSource):
-        raise ValueError(f"{path} can only be read in order, but training takes frames at random")
-    if cache is not None:
-        label = ",".join([path, *(f"{key}={value}" for key, value in sorted(options.items()))])
-        folder = "".join(c if c.isalnum() or c in "=-." else "_" for c in label).strip("_")
-        source = CachedSource(source, cache / folder, label)
-    return Share(source, len(source) if weight is None else float(weight))
+        raise ValueError(f"{source.name} can only be read in order, but training takes frames at random")
+    if estimator is not None:
+        frames, source = source, EstimatedSource(source, estimator, device)
+        if cache is not None:
+            assert isinstance(frames, CachedSource)
+            source = keep_frames(source, cache, f"{frames.label},estimator={estimator.resolve().name}")
+    return Share(source, len(source) if weight is None else weight)
 
 
 def _adapt(recipe: Recipe, options: argparse.Namespace) -> Recipe:
@@ -143,12 +183,3 @@ def _adapt(recipe: Recipe, options: argparse.Namespace) -> Recipe:
     clip = recipe.clip if options.clip is None else options.clip
     changed = replace(recipe, augmentation=augmentation, sparsity=sparsity, batch=batch, clip=clip)
     return replace(changed, optimizer=optimizer)
-
-
-def _assignment(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(f"option {text!r} is not of the form NAME=VALUE")
-    if re.fullmatch(r"-?\d+", value):
-        return name, int(value)
-    return name, {"true": True, "false": False}.get(value, value)

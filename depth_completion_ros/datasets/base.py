@@ -54,7 +54,14 @@ class FrameSource(ABC):
 
 
 class IndexedSource(FrameSource):
-    """A source whose frames can be had in any order: ``source[index]`` with 0 <= index < len(source)."""
+    """A source whose frames can be had in any order: ``source[index]`` with 0 <= index < len(source).
+
+    Attributes:
+        version: of a source that makes its frames, one more whenever the same arguments make other frames than
+            before, so that no cache mixes them.
+    """
+
+    version: int = 1
 
     @abstractmethod
     def __getitem__(self, index: int) -> Frame:

@@ -24,6 +24,7 @@ _LABEL: Final = "cache.json"
 _FORMAT: Final = 1
 _POINT_UNIT: Final = 0.004  # metres; 16 bits reach 131 m
 _DEPTH_UNIT: Final = 1 / 256  # metres; 16 bits reach 256 m, as in KITTI's files
+_NEAR_UNIT: Final = 1 / 2048  # metres; 16 bits reach 32 m, for the exact sensors of rooms
 _JPEG_QUALITY: Final = 95
 _DEPTHS: Final = ("depth", "initial_depth", "ground_truth")
 
@@ -32,7 +33,8 @@ class CachedSource(IndexedSource):
     """A source whose frames are kept in a folder from the first time on that they are asked for.
 
     Also that first time, a frame comes as the cache holds it: images compressed as by a camera (JPEG), depth in
-    1/256 m and points in 4 mm. Points that the camera does not see are left out.
+    1/2048 m where all of it is nearer than 32 m, else in 1/256 m, and points in 4 mm. Points that the camera does not
+    see are left out.
 
     Args:
         source: makes the frames.
@@ -40,21 +42,23 @@ class CachedSource(IndexedSource):
         label: says which frames the folder holds, such as the source's options.
 
     Raises:
-        ValueError: the folder holds frames of another label.
+        ValueError: the folder holds frames of another label, or of another version of the source.
     """
 
     def __init__(self, source: IndexedSource, folder: str | os.PathLike[str], label: str) -> None:
-        self.name = source.name
+        self.name, self.version, self.label = source.name, source.version, label
         self._source = source
         self._folder = Path(folder)
         self._folder.mkdir(parents=True, exist_ok=True)
-        header = {"format": _FORMAT, "frames": label}
+        header = {"format": _FORMAT, "frames": label, "version": source.version}
         path = self._folder / _LABEL
         if not path.exists():
             write_atomically(path, json.dumps(header).encode())
-        found = json.loads(path.read_text())
+        found = {"version": 1, **json.loads(path.read_text())}
         if found != header:
-            raise ValueError(f"{self._folder} caches {found['frames']!r} in format {found['format']}, not {label!r}")
+            raise ValueError(
+                f"{self._folder} caches {_describe(found)}, not {_describe(header)}: choose another folder or delete it"
+            )
 
     def __len__(self) -> int:
         return len(self._source)
@@ -76,29 +80,44 @@ class CachedSource(IndexedSource):
         return read_frame(path)
 
 
+def keep_frames(source: IndexedSource, cache: Path, label: str) -> CachedSource:
+    """The source with its frames kept in a folder of ``cache`` that is named after the label.
+
+    Raises:
+        ValueError: as for :class:`CachedSource`.
+    """
+    folder = "".join(c if c.isalnum() or c in "=-." else "_" for c in label).strip("_")
+    return CachedSource(source, cache / folder, label)
+
+
 def write_frame(path: Path, frame: Frame) -> None:
     """Stores a frame in a file that is there completely or not at all."""
     parts: dict[str, Any] = {"extrinsic": frame.extrinsic}
-    cameras = {"camera": frame.camera, "depth_camera": frame.depth_camera}
-    parts["header"] = json.dumps(
-        {
-            "stamp": frame.stamp,
-            "name": frame.name,
-            **{key: None if camera is None else asdict(camera) for key, camera in cameras.items()},
-        }
-    )
+    units = {}
     if frame.image is not None:
         parts["image"] = _encode(".jpg", frame.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     for name in _DEPTHS:
         depth = getattr(frame, name)
         if depth is not None:
-            units = np.rint(np.nan_to_num(depth) / _DEPTH_UNIT)
-            parts[name] = _encode(".png", np.clip(units, 0, 65535).astype(np.uint16), [])
+            known = np.nan_to_num(depth)
+            if known.max(initial=0) < 65535 * _NEAR_UNIT:
+                units[name] = _NEAR_UNIT
+            pixels = np.rint(known / units.get(name, _DEPTH_UNIT))
+            parts[name] = _encode(".png", np.clip(pixels, 0, 65535).astype(np.uint16), [])
     if frame.points is not None:
         seen = _in_view(frame.points, frame)
         parts["points"] = np.rint(frame.points[seen] / _POINT_UNIT).astype(np.int16)
         if frame.rings is not None:
             parts["rings"] = frame.rings[seen].astype(np.int16)
+    cameras = {"camera": frame.camera, "depth_camera": frame.depth_camera}
+    parts["header"] = json.dumps(
+        {
+            "stamp": frame.stamp,
+            "name": frame.name,
+            **({"units": units} if units else {}),
+            **{key: None if camera is None else asdict(camera) for key, camera in cameras.items()},
+        }
+    )
     file = io.BytesIO()
     np.savez(file, **parts)
     write_atomically(path, file.getvalue())
@@ -115,9 +134,11 @@ def read_frame(path: Path) -> Frame:
         with np.load(path) as parts:
             content: dict[str, Any] = {name: parts[name] for name in parts.files}
         header = json.loads(str(content.pop("header")))
+        units = header.pop("units", {})
         for name in _DEPTHS:
             if name in content:
-                content[name] = decode_picture(content[name], cv2.IMREAD_UNCHANGED, name) * np.float32(_DEPTH_UNIT)
+                unit = np.float32(units.get(name, _DEPTH_UNIT))
+                content[name] = decode_picture(content[name], cv2.IMREAD_UNCHANGED, name) * unit
         if "image" in content:
             bgr = decode_picture(content["image"], cv2.IMREAD_COLOR, "image")
             content["image"] = np.ascontiguousarray(bgr[..., ::-1])
@@ -143,6 +164,10 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _describe(header: dict[str, Any]) -> str:
+    return f"{header['frames']!r} of version {header['version']} in format {header['format']}"
 
 
 def _in_view(points: NDArray[np.float32], frame: Frame) -> NDArray[np.bool_]:

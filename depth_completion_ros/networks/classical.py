@@ -50,6 +50,33 @@ _SKYLINE, _SKY_SPREAD = 0.2, 0.5
 # the second number, half of the depths are within 5 % of the truth (found on scan lines withheld from KITTI scans).
 _ERROR_PER_CELL = 0.005
 _ERROR_OF_HALF = 0.17
+# depth-completion calibrate classical --data synthetic-streets,frames=48,seed=22
+_CALIBRATION = {
+    "confidence": {
+        "knots": (0.0077, 0.0304, 0.1624, 0.6334, 0.921, 0.9729, 0.9925),
+        "log_odds": (-2.209, -1.532, -1.395, 0.161, 1.203, 1.644, 2.127),
+    },
+    "distance": {
+        "knots": (0.0, 1.4, 3.1969, 9.1969, 27.3938, 69.5907, 179.1969),
+        "log_odds": (1.262, 1.198, 0.562, 0.202, 0.173, -0.567, -2.831),
+    },
+    "residual": {
+        "knots": (-4.5855, -4.5223, -4.4351, -4.3115, -3.9242, -3.2385, -1.4614),
+        "log_odds": (-0.128, 0.607, 0.867, 0.506, -0.029, -0.388, -1.436),
+    },
+    "variation": {
+        "knots": (-4.6052, -3.5827, -2.9343, -2.4338, -1.8259, -1.0896, 0.0923),
+        "log_odds": (0.664, 0.94, 0.414, 0.49, -0.235, -0.934, -1.34),
+    },
+    "depth": {
+        "knots": (1.1723, 1.7792, 2.1369, 2.7374, 3.5945, 4.1275, 4.6514),
+        "log_odds": (0.379, 0.316, 0.285, -0.071, -0.223, -0.636, -0.051),
+    },
+    "density": {
+        "knots": (-7.3286, -6.3258, -5.771, -5.008, -4.0638, -3.6503, -3.0428),
+        "log_odds": (-1.418, -0.673, -0.334, 0.422, 0.538, 0.781, 0.684),
+    },
+}
 
 
 @register(
@@ -69,9 +96,10 @@ class Classical(CompletionNetwork):
     uses_image = False
     cpu_only = True
     confidence_meaning = (
-        "about the probability that the depth is within 5 % of the truth; it falls with the distance to the "
-        "measurements, with their deviation from a plane, and with how far the depth follows from its slant"
+        "falls with the distance to the measurements, with their deviation from a plane, and with how far the depth "
+        "follows from its slant"
     )
+    calibration = _CALIBRATION
 
     def forward(self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None) -> NetworkOutput:
         """Completes each depth image of a batch by itself; image and initial depth are not used.

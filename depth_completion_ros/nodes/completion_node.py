@@ -18,6 +18,7 @@ from depth_completion_ros.ros.outputs import Outputs
 from depth_completion_ros.ros.parameters import declare
 from depth_completion_ros.ros.running import ros
 from depth_completion_ros.ros.settings import CompletionSettings
+from depth_completion_ros.shipped import AUTO
 
 # Kinds of faults that a completed frame shows to be over.
 _FRAME_FAULTS = ("camera_info", "image", "points", "depth", "initial_depth", "extrinsic", "empty", "frame")
@@ -43,9 +44,9 @@ class CompletionNode(LifecycleNode):
         """Loads the model. A model that cannot be had is a failed transition, with the reason in the log."""
         settings = self.settings
         try:
-            completer = _load(settings)
-            if completer.uses_image and not settings.use_image:
-                raise ValueError(f"model {settings.model!r} needs images, but the parameter use_image is false")
+            completer = load_model(settings)
+            if completer.needs_image and not settings.use_image:
+                raise ValueError(f"model {completer.model!r} needs images, but the parameter use_image is false")
             if completer.network.uses_initial_depth and settings.initial_depth == "none":
                 raise ValueError(f"checkpoint {settings.checkpoint} needs the parameter initial_depth")
         except (ValueError, OSError, ImportError) as error:
@@ -53,13 +54,13 @@ class CompletionNode(LifecycleNode):
             return TransitionCallbackReturn.FAILURE
         self._completer = completer
         self._outputs = Outputs(self, settings.depth_encoding)
-        self.get_logger().info(f"model {settings.model} on {completer.device}")
+        self.get_logger().info(f"model {completer.model} on {completer.device}")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Starts to listen."""
         assert self._completer is not None
-        hardware = f"{self.settings.model} on {self._completer.device}"
+        hardware = f"{self._completer.model} on {self._completer.device}"
         self._diagnostics = Diagnostics(self, hardware, self._values)
         self._mailbox: Mailbox[tuple[Any, ...]] = Mailbox(self._complete, self._unexpected)
         try:
@@ -68,7 +69,7 @@ class CompletionNode(LifecycleNode):
                 self.settings,
                 self._diagnostics,
                 self._mailbox.put,
-                image_optional=not self._completer.uses_image,
+                image_optional=not self._completer.needs_image,
             )
         except ValueError as error:
             self.get_logger().error(f"cannot activate: {error}")
@@ -142,15 +143,15 @@ class CompletionNode(LifecycleNode):
         self._diagnostics.fault("frame", f"a frame failed: {type(error).__name__}: {error}")
 
 
-def _load(settings: CompletionSettings) -> DepthCompleter:
+def load_model(settings: CompletionSettings) -> DepthCompleter:
     """The model with its weights and options.
 
     Raises:
         ValueError, OSError, ImportError: something of it cannot be had; the message says what.
     """
-    options = {"preset": settings.preset} if settings.preset else {}
+    options = {}
     if settings.initial_depth != "none":
-        if not model_info(settings.model).takes("mode"):
+        if settings.model != AUTO and not model_info(settings.model).takes("mode"):
             raise ValueError(f"model {settings.model!r} makes no use of the parameter initial_depth")
         if not settings.checkpoint:  # which knows its mode
             options["mode"] = "sdr"
@@ -159,9 +160,11 @@ def _load(settings: CompletionSettings) -> DepthCompleter:
     return DepthCompleter(
         settings.model,
         settings.device,
+        preset=settings.preset,
         checkpoint=settings.checkpoint or None,
         estimator=settings.estimator or None,
         see_through=settings.see_through,
+        sensors=(settings.use_image, "lidar" if settings.sensor == "points" else "tof"),
         **options,
     )
 

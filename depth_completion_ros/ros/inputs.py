@@ -52,7 +52,7 @@ class Inputs:
         settings: which inputs there are and how far apart their stamps may be.
         diagnostics: told when inputs do not come together.
         deliver: called with each set of messages; :meth:`frame` makes a Frame of it, in any thread.
-        image_optional: whether the model needs no image, so that a camera that is silent holds nothing up.
+        image_optional: whether the model can do without an image, so that a camera that is silent holds nothing up.
 
     Raises:
         ValueError: the extrinsic is not rigid.
@@ -242,7 +242,7 @@ class Inputs:
                     "unmatched): synchronise the sensors' clocks, or set depth_offset"
                 )
         if self._goes_without_image():
-            return f"no images on {self._topics[0]}: completing without, as the model needs none"
+            return f"no images on {self._topics[0]}: completing without them, from depth alone"
         if all(map(self._is_waiting, range(len(unmatched)))):
             return (
                 f"no stamps within {slop:g} s of each other: {arrived} since the last frame; synchronise the sensors' "

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from depth_completion_ros.ros.parameters import setting
+from depth_completion_ros.shipped import AUTO
 
 
 @dataclass(frozen=True)
 class CompletionSettings:
     """See the descriptions; ``ros2 param describe`` prints them too."""
 
-    model: str = setting("classical", "completion model, a name listed by `depth-completion models`")
-    preset: str = setting("", "size of the model, such as lite; empty: its default, or that of the checkpoint")
-    checkpoint: str = setting("", "folder of the model's weights; empty: none")
+    model: str = setting(
+        AUTO, "completion model, a name listed by `depth-completion models`; auto: by the inputs that are subscribed to"
+    )
+    preset: str = setting("", "size of the model, such as lite; empty: that of its weights")
+    checkpoint: str = setting("", "folder of the model's weights; empty: those that ship with the package")
     device: str = setting("auto", "where the model runs: auto, cpu, cuda or cuda:N")
     sensor: str = setting(
         "points",

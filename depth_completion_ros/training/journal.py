@@ -1,17 +1,19 @@
-"""The record of a training: ``losses.csv`` for every step, and TensorBoard for whoever has it."""
+"""The record of a training: ``losses.csv``, ``held_out.csv``, and TensorBoard for whoever has it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from depth_completion_ros.datasets.cache import write_atomically
+from depth_completion_ros.training.held_out import Score
 
 CURVE = "losses.csv"
+HELD_OUT = "held_out.csv"
 
 
 class Journal:
@@ -30,10 +32,8 @@ class Journal:
     def __init__(self, folder: Path, columns: tuple[str, ...], start: int, *, tensorboard: bool) -> None:
         self._columns = columns
         self._board = _summary_writer(folder / "tensorboard", start) if tensorboard else None
-        path = folder / CURVE
-        lines = path.read_text().splitlines()[1 : start + 1] if path.exists() else []
-        write_atomically(path, "".join(f"{line}\n" for line in (",".join(("step", *columns)), *lines)).encode())
-        self._curve = path.open("a", buffering=1)  # by lines
+        self._curve = _open_table(folder / CURVE, columns, start)
+        self._held_out = _open_table(folder / HELD_OUT, ("data", "lines", "frames", "rmse_mm", "mae_mm"), start)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Adds the numbers of a step."""
@@ -41,6 +41,17 @@ class Journal:
         if self._board is not None:
             for name, value in values.items():
                 self._board.add_scalar(name, value, step)
+
+    def add_scores(self, step: int, scores: Iterable[Score]) -> None:
+        """Adds how good the weights are after a step, on frames held out."""
+        for score in scores:
+            lines = "all" if score.lines is None else score.lines
+            self._held_out.write(
+                f"{step},{score.source},{lines},{score.frames},{score.rmse_mm:.1f},{score.mae_mm:.1f}\n"
+            )
+            if self._board is not None:
+                self._board.add_scalar(f"{score.source}/{lines}_lines/rmse_mm", score.rmse_mm, step)
+                self._board.add_scalar(f"{score.source}/{lines}_lines/mae_mm", score.mae_mm, step)
 
     @property
     def wants_pictures(self) -> bool:
@@ -55,8 +66,18 @@ class Journal:
     def close(self) -> None:
         """Writes what is not written yet."""
         self._curve.close()
+        self._held_out.close()
         if self._board is not None:
             self._board.close()
+
+
+def _open_table(path: Path, columns: tuple[str, ...], start: int) -> TextIO:
+    """A CSV file to append to by lines, with what it has of the steps up to ``start``."""
+    lines = path.read_text().splitlines(keepends=True)[1:] if path.exists() else []
+    # A training may have been killed in the middle of the last line.
+    kept = [line for line in lines if line.endswith("\n") and int(line.partition(",")[0]) <= start]
+    write_atomically(path, "".join((",".join(("step", *columns)) + "\n", *kept)).encode())
+    return path.open("a", buffering=1)
 
 
 def _summary_writer(folder: Path, start: int) -> Any:

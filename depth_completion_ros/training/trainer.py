@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from copy import deepcopy
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -17,11 +18,15 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from depth_completion_ros.checkpoints import save_checkpoint
+from depth_completion_ros.checkpoints import load_checkpoint, save_checkpoint
+from depth_completion_ros.datasets.base import FrameSource
 from depth_completion_ros.datasets.cache import write_atomically
 from depth_completion_ros.evaluation.preview import draw_preview
 from depth_completion_ros.frame import Completion
-from depth_completion_ros.networks.registry import create
+from depth_completion_ros.networks.registry import CompletionNetwork, create
+from depth_completion_ros.pipeline import DepthCompleter
+from depth_completion_ros.training.held_out import Score, score
+from depth_completion_ros.training.identity import check_same, identify
 from depth_completion_ros.training.journal import Journal
 from depth_completion_ros.training.processes import Processes
 from depth_completion_ros.training.recipes import Recipe
@@ -48,6 +53,7 @@ class Settings:
         workers: processes that make samples; 0 makes them in the training process.
         precision: ``float32``, or ``bfloat16`` or ``float16`` for automatic mixed precision.
         save_every: steps from one saved state to the next.
+        held_out_every: steps from one look at the frames held out to the next.
         picture_every: steps from one picture in TensorBoard to the next.
         tensorboard: whether to write for TensorBoard.
     """
@@ -58,11 +64,12 @@ class Settings:
     workers: int = 0
     precision: str = "float32"
     save_every: int = 500
+    held_out_every: int = 500
     picture_every: int = 100
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("steps", "accumulate", "save_every", "picture_every"):
+        for name in ("steps", "accumulate", "save_every", "held_out_every", "picture_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"training: {name} is {getattr(self, name)}, expected 1 or more")
         if self.precision not in _PRECISIONS:
@@ -70,7 +77,7 @@ class Settings:
 
 
 class Trainer:
-    """Trains a new network by a recipe.
+    """Trains a network by a recipe.
 
     Whatever a step depends on is a function of the seed and the number of the step, or is saved: on a CPU, a training
     that is killed and started again ends in the same weights, bit by bit.
@@ -82,9 +89,14 @@ class Trainer:
         folder: where state, record and result go; a training that was begun there is continued.
         settings: see there.
         processes: all of which make a trainer of the same arguments.
+        init: checkpoint of the same model and options, whose weights are the first; by default they are random.
+        held_out: data sets to score the averaged weights on, before the first step, after every ``held_out_every``
+            and after the last. They change nothing in the training.
 
     Raises:
-        ValueError: the model cannot be built, the batch cannot be divided, or the folder holds another training.
+        ValueError: the model cannot be built, the checkpoint is of another one, the batch cannot be divided, or the
+            folder holds another training.
+        OSError: the checkpoint cannot be read.
     """
 
     def __init__(
@@ -96,9 +108,12 @@ class Trainer:
         folder: Path,
         settings: Settings,
         processes: Processes,
+        *,
+        init: Path | None = None,
+        held_out: Sequence[FrameSource] = (),
     ) -> None:
         self.recipe, self.stream, self.folder = recipe, stream, folder
-        self.settings, self.processes = settings, processes
+        self.settings, self.processes, self.held_out = settings, processes, held_out
         self._part, rest = divmod(recipe.batch, processes.count * settings.accumulate)
         if rest or not self._part:
             raise ValueError(
@@ -107,28 +122,26 @@ class Trainer:
             )
         torch.manual_seed(settings.seed)
         self.network = create(model, **options).to(processes.device).train()
+        if init is not None:
+            _copy(load_checkpoint(init), self.network, init)
         self.network.crop = recipe.augmentation.crop
-        self.average = create(model, **options).to(processes.device)
-        self.average.load_state_dict(self.network.state_dict())
-        self.average.crop = self.network.crop
+        self.network.image_optional = self.network.uses_image and recipe.augmentation.image_dropout > 0
+        self.average = deepcopy(self.network).eval()
         self.optimizer = recipe.optimizer(p for p in self.network.parameters() if p.requires_grad)
         self.scheduler = RateScheduler(self.optimizer, recipe.schedule, recipe.epochs, settings.steps)
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=settings.precision == "float16")
         self.step = 0
         torch.manual_seed(settings.seed + processes.rank)
-        # What must not change between two starts: the curve would not be that of one training.
-        self._identity = {
-            "model": model,
-            "options": dict(self.network.options),
-            "steps": settings.steps,
-            "batch": [recipe.batch, settings.accumulate],
-            "learning rate": self.optimizer.defaults["lr"],
-            "seed": settings.seed,
-            "precision": settings.precision,
-            "data": [[share.source.name, len(share.source), share.weight] for share in stream.shares],
-            "augmentation": asdict(recipe.augmentation),
-            "sparsity": asdict(recipe.sparsity),
-        }
+        self._identity = identify(
+            self.network,
+            recipe,
+            stream,
+            init=init is not None,
+            steps=settings.steps,
+            batch=[recipe.batch, settings.accumulate],
+            seed=settings.seed,
+            precision=settings.precision,
+        )
         self.folder.mkdir(parents=True, exist_ok=True)
         if (self.folder / STATE).exists():
             self._restore()
@@ -153,6 +166,8 @@ class Trainer:
             journal = Journal(self.folder, _COLUMNS, self.step, tensorboard=self.settings.tensorboard)
         bar = tqdm(total=self.settings.steps, initial=self.step, unit="step", disable=None if first else True)
         try:
+            if self.step == 0 and journal is not None and self.held_out:
+                journal.add_scores(0, self._score())
             while self.step < self.settings.steps:
                 parts = [part.to(self.processes.device) for part in islice(batches, self.settings.accumulate)]
                 values = self._step(module, parts)
@@ -162,12 +177,17 @@ class Trainer:
                     journal.add(self.step, values)
                     if journal.wants_pictures and self.step % self.settings.picture_every == 0:
                         journal.add_picture(self.step, self._picture(parts[0]))
-                if self.step % self.settings.save_every == 0 or self.step == self.settings.steps:
+                    if self.held_out and self._is_due(self.settings.held_out_every):
+                        journal.add_scores(self.step, self._score())
+                if self._is_due(self.settings.save_every):
                     self._save()
         finally:
             bar.close()
             if journal is not None:
                 journal.close()
+
+    def _is_due(self, every: int) -> bool:
+        return self.step % every == 0 or self.step == self.settings.steps
 
     def _numbers(self) -> Iterator[list[int]]:
         """The samples of each part of the batches that this process has still to train on."""
@@ -208,6 +228,11 @@ class Trainer:
         dtype = _PRECISIONS[self.settings.precision]
         image = batch.normalized_image(self.network) if self.network.uses_image else None
         initial = batch.initial_depth if self.network.uses_initial_depth else None
+        if initial is None and self.network.uses_initial_depth:
+            raise ValueError(
+                f"not every frame of {', '.join(batch.names[:3])}{', ...' if len(batch.names) > 3 else ''} has the "
+                "initial depth that the network starts from: give an estimator"
+            )
         with torch.autocast(self.processes.device.type, dtype) if dtype else nullcontext():
             output = module(image, batch.sparse_depth, initial)
         return self.recipe.loss(output, batch)
@@ -246,10 +271,7 @@ class Trainer:
     def _restore(self) -> None:
         path = self.folder / STATE
         state = torch.load(path, map_location=self.processes.device, weights_only=True)
-        was, now = _plain(state["identity"]), _plain(self._identity)
-        different = [f"{key} {was.get(key)} instead of {now[key]}" for key in now if was.get(key) != now[key]]
-        if different:
-            raise ValueError(f"{path} is of another training: {'; '.join(different)}; choose another folder")
+        check_same(self._identity, state["identity"], path)
         self.step = state["step"]
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
@@ -278,6 +300,14 @@ class Trainer:
             f"{', ...' if len(batch.names) > 3 else ''}; batch and weights before it are in {path}"
         )
 
+    def _score(self) -> list[Score]:
+        """The errors of the averaged weights, used as they will be: from a checkpoint, by the pipeline."""
+        device = self.processes.device
+        # Building a network draws random weights, which must not be missing in the training.
+        with torch.random.fork_rng([device] if device.type == "cuda" else []), TemporaryDirectory() as folder:
+            save_checkpoint(self.average, folder)
+            return score(DepthCompleter(self.average.name, str(device), checkpoint=folder), self.held_out)
+
     @torch.no_grad()
     def _picture(self, batch: Batch) -> np.ndarray:
         """The first sample of a batch, completed with the averaged weights."""
@@ -290,6 +320,19 @@ class Trainer:
         return draw_preview(completion, batch.image[0].cpu().numpy(), batch.ground_truth[0, 0].cpu().numpy())
 
 
+def _copy(source: CompletionNetwork, network: CompletionNetwork, path: Path) -> None:
+    """Gives a network the weights of another one of its kind.
+
+    Raises:
+        ValueError: it is of another kind.
+    """
+    kinds = [f"{each.name} {dict(each.options)}" for each in (source, network)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(f"{path} has weights of {kinds[0]}, which cannot be the first of {kinds[1]}")
+    network.load_state_dict(source.state_dict())
+    network.image_mean, network.image_std = source.image_mean, source.image_std
+
+
 def _randomness() -> dict[str, Any]:
     return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None}
 
@@ -298,7 +341,3 @@ def _set_randomness(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["cpu"].cpu())
     if state["cuda"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"].cpu())
-
-
-def _plain(value: Any) -> Any:
-    return json.loads(json.dumps(value))

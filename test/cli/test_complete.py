@@ -6,13 +6,15 @@ import cv2
 import numpy as np
 import pytest
 
-from depth_completion_ros import datasets
+from depth_completion_ros import datasets, shipped
+from depth_completion_ros.checkpoints import save_checkpoint
 from depth_completion_ros.cli.main import main
 from depth_completion_ros.datasets import DamagedFrame, FrameSource
 from depth_completion_ros.evaluation.metrics import depth_errors
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.images import read_depth_png, read_image, write_depth_png, write_image
+from depth_completion_ros.networks.registry import create
 
 SIZE = (48, 64)
 
@@ -51,7 +53,7 @@ def recording(monkeypatch):
 
 
 def complete(*arguments):
-    return main(["complete", *map(str, arguments)])
+    return main(["complete", "--model", "classical", *map(str, arguments)])
 
 
 @pytest.mark.parametrize("with_image", [True, False])
@@ -85,6 +87,13 @@ def test_recording_goes_on_after_frames_that_cannot_be_completed(tmp_path, recor
     depth = read_depth_png(tmp_path / "depth" / "frame0.png")
     # The file holds 1/256 m; the report scores what the model said.
     assert depth_errors(depth, slope()).rmse_mm == pytest.approx(summary["rmse_mm"], abs=4)
+
+
+def test_the_model_for_the_sensors_where_none_is_chosen(tmp_path, recording, monkeypatch):
+    monkeypatch.setattr(shipped, "MODELS", tmp_path)
+    save_checkpoint(create("mspn", preset="lite"), tmp_path / "mspn")  # for a camera and a LiDAR
+    assert main(["complete", "--source", "anything", "--frames", ":1", "--output", str(tmp_path)]) == 0
+    assert json.loads((tmp_path / "metrics.json").read_text())["run"]["model"] == "mspn"
 
 
 @pytest.mark.parametrize(

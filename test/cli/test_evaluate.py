@@ -1,12 +1,15 @@
-"""Folders of predictions against folders of ground truth, through the command line."""
+"""Folders of predictions against folders of ground truth, and models over recordings, through the command line."""
 
 import json
 
 import numpy as np
 import pytest
 
+from depth_completion_ros import Camera, datasets
 from depth_completion_ros.cli.main import main
+from depth_completion_ros.datasets import IndexedSource
 from depth_completion_ros.evaluation.metrics import depth_errors, mean_errors
+from depth_completion_ros.frame import Frame
 from depth_completion_ros.images import read_depth_png, write_depth_png
 
 KITTI = "2011_09_26_drive_0002_sync_{}_{:010d}_image_02.png"
@@ -129,3 +132,67 @@ def test_folder_without_pictures_is_named(tmp_path, capsys):
     status, _, error = evaluate(capsys, tmp_path, tmp_path)
     assert status == 2
     assert f"{tmp_path} holds no PNG file" in error
+
+
+@pytest.fixture
+def recording(monkeypatch):
+    """A source by the name of ``walls``: three frames of a wall that 16 LiDAR lines see."""
+    camera = Camera(64, 48, 60.0, 60.0, 31.5, 23.5)
+    v, u = (each.ravel() for each in np.meshgrid(np.arange(1, 48, 3), np.arange(0, 64, 2), indexing="ij"))
+
+    class Walls(IndexedSource):
+        name = "walls"
+
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            z = (10 + index) * np.random.default_rng(index).uniform(0.9, 1.1, len(u))
+            points = np.stack([(u - camera.cx) / camera.fx * z, (v - camera.cy) / camera.fy * z, z], 1)
+            truth = np.full((48, 64), 10.0 + index, np.float32)
+            return Frame(index, camera, points=points.astype(np.float32), rings=v // 3, ground_truth=truth)
+
+    monkeypatch.setattr(datasets, "open_source", lambda path: {"walls": Walls()}[path])
+    return "walls"
+
+
+def test_models_are_compared_with_simple_methods(recording, tmp_path, capsys):
+    arguments = ("--data", recording, "--model", "classical", "--lines", "all,4", "--frames", "1:3", "--robustness")
+    status, out, _ = evaluate(capsys, *arguments, "--output", tmp_path / "out")
+    assert status == 0
+    for title in ("RMSE / MAE in mm", "by true depth: 4 lines", "Confidence", "Reliability of classical", "Robustness"):
+        assert title in out
+    for method in ("IP-Basic, fast", "IP-Basic, multi-scale", "nearest", "linear", "classical"):
+        assert f"| {method} " in out
+    assert "4 lines (2 frames)" in out
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"report.md", "accuracy.csv", "reliability.csv", "accuracy.png", "confidence_classical.png"} <= written
+    assert (tmp_path / "out" / "report.md").read_text() == out
+
+
+def test_lines_that_no_frame_has_are_refused(recording, capsys):
+    status, _, error = evaluate(capsys, "--data", recording, "--model", "classical", "--lines", "64")
+    assert status == 2
+    assert "no frame could be scored with 64 lines" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--data", "walls", "--json"), "--json and --by-order belong to folders"),
+        (("--data", "walls", "--frames", "3:"), "walls has 3 frames, none of those asked for"),
+        (("--data", "walls", "--checkpoint", "x", "--model", "mspn,emdc"), "--checkpoint is of one model"),
+        (("only_one_folder",), "expected two folders"),
+    ],
+)
+def test_what_does_not_go_together_is_said(recording, capsys, arguments, message):
+    status, _, error = evaluate(capsys, *arguments)
+    assert status == 2
+    assert message in error
+
+
+@pytest.mark.parametrize("arguments", [("--data", "walls", "a", "b"), ("--data", "walls", "--lines", "0"), ()])
+def test_wrong_usage_is_told_with_the_usage(capsys, arguments):
+    with pytest.raises(SystemExit, match="2"):
+        evaluate(capsys, *arguments)
+    assert "usage:" in capsys.readouterr().err

@@ -28,10 +28,10 @@ def test_imports_a_file_with_its_options(official, tmp_path, capsys):
     assert "holds a checkpoint already" in capsys.readouterr().err
 
 
-def test_goes_into_the_models_folder_unless_told_otherwise(official, tmp_path, monkeypatch):
+def test_goes_into_the_checkpoints_folder_unless_told_otherwise(official, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["import-checkpoint", "--model", "nlspn", str(official)]) == 0
-    assert (tmp_path / "models" / "nlspn" / "weights.safetensors").exists()
+    assert (tmp_path / "checkpoints" / "nlspn" / "weights.safetensors").exists()
 
 
 def test_reports_what_does_not_fit(official, tmp_path, capsys):

@@ -3,12 +3,14 @@
 import csv
 import sys
 
+import numpy as np
 import pytest
 
 from depth_completion_ros.cli.main import main
 from depth_completion_ros.cli.train import open_share
 from depth_completion_ros.datasets.cache import CachedSource
 from depth_completion_ros.pipeline import DepthCompleter
+from depth_completion_ros.training import initial_depth
 
 TINY = ["--preset", "lite", "--crop", "64", "96", "--height", "0", "--batch", "1", "--workers", "0", "--device", "cpu"]
 
@@ -31,9 +33,48 @@ def test_a_checkpoint_comes_of_it(tmp_path, capsys):
     assert "is of another training" in capsys.readouterr().err
 
 
+def test_initial_depth_is_estimated_once(tmp_path, monkeypatch, capsys):
+    estimated = []
+
+    class Estimator:
+        def __init__(self, folder, device):
+            pass
+
+        def __call__(self, image):
+            estimated.append(image.shape)
+            return np.full(image.shape[:2], 10, np.float32)
+
+    monkeypatch.setattr(initial_depth, "MonocularEstimator", Estimator)
+    initial_depth._estimator.cache_clear()
+    arguments = ["--estimator", str(tmp_path / "estimator"), "--steps", "2"]
+    assert train(tmp_path, "--model", "mspn", "--option", "mode=sdr", *arguments) == 0
+    assert len(estimated) == 1
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == {
+        "synthetic_frames=1_seed=2",
+        "synthetic_frames=1_seed=2_estimator=estimator",
+    }
+    (tmp_path / "run").rename(tmp_path / "sdr")
+    assert train(tmp_path, "--model", "emdc", *arguments) == 2
+    assert "model 'emdc' with these options starts from no initial depth" in capsys.readouterr().err
+    initial_depth._estimator.cache_clear()
+
+
 def test_epochs_count_frames(tmp_path):
     assert train(tmp_path, "--model", "emdc", "--epochs", "3") == 0
     assert len((tmp_path / "run" / "losses.csv").read_text().splitlines()) == 1 + 3
+
+
+def test_a_checkpoint_is_trained_further_and_scored(tmp_path):
+    assert train(tmp_path, "--model", "mspn", "--steps", "1") == 0
+    (tmp_path / "run").rename(tmp_path / "first")
+    more = ["--init", str(tmp_path / "first"), "--held-out", "synthetic,frames=1,seed=2", "--held-out-every", "2"]
+    assert train(tmp_path, "--model", "mspn", "--steps", "3", *more) == 0
+    with (tmp_path / "run" / "held_out.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["step"], row["lines"]) for row in rows] == [
+        (step, lines) for step in "023" for lines in ("32", "16", "8", "4")
+    ]
+    assert all(row["frames"] == "1" and 0 < float(row["mae_mm"]) < float(row["rmse_mm"]) for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +83,8 @@ def test_epochs_count_frames(tmp_path):
         (["--model", "classical"], "'classical' cannot be trained; those that can: nlspn"),
         (["--model", "emdc", "--recipe", "kitti"], "'emdc' has no recipe for 'kitti'; available: mipi"),
         (["--model", "emdc", "--option", "mode"], "'mode' is not of the form NAME=VALUE"),
+        (["--model", "mspn", "--estimator", "nowhere"], "nowhere is no folder of a Hugging Face model"),
+        (["--model", "emdc", "--init", "nowhere"], "no such checkpoint"),
         (["--model", "emdc", "--steps", "1", "--precision", "int8"], "unknown precision 'int8'"),
     ],
 )

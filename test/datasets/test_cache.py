@@ -1,7 +1,9 @@
 """Frames in a cache folder: nearly the same ones, made once."""
 
+import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from recordings import lidar_frames
@@ -69,7 +71,7 @@ def test_depth_cameras_are_kept(tmp_path):
     found = CachedSource(Counting([frame]), tmp_path, "one")[0]
     assert found.depth_camera == depth_camera
     assert np.abs(found.depth - frame.depth).max() <= 1 / 512
-    assert np.abs(found.initial_depth - frame.initial_depth).max() <= 1 / 512
+    assert np.abs(found.initial_depth - frame.initial_depth).max() <= 1 / 4096  # nearer than 32 m
     assert found.ground_truth is None and found.points is None
     assert np.abs(found.image.astype(int) - image).mean() < 3
     blind = CachedSource(Counting([replace(frame, image=None)]), tmp_path / "blind", "one")[0]
@@ -78,8 +80,38 @@ def test_depth_cameras_are_kept(tmp_path):
 
 def test_another_sources_folder_is_refused(tmp_path):
     CachedSource(Counting(lidar_frames()), tmp_path, "five")
-    with pytest.raises(ValueError, match="caches 'five' in format 1, not 'six'"):
+    with pytest.raises(ValueError, match=r"caches 'five' of version 1 .*, not 'six' .*: choose another"):
         CachedSource(Counting(lidar_frames()), tmp_path, "six")
+
+
+def test_frames_of_another_version_of_their_source_are_refused(tmp_path):
+    source = Counting(lidar_frames())
+    CachedSource(source, tmp_path, "five")
+    source.version = 2
+    with pytest.raises(ValueError, match=r"caches 'five' of version 1 .*, not 'five' of version 2"):
+        CachedSource(source, tmp_path, "five")
+    assert CachedSource(source, tmp_path / "new", "five").version == 2
+
+
+def test_folders_of_before_versions_and_units_are_read(tmp_path):
+    (tmp_path / "cache.json").write_text('{"format": 1, "frames": "five"}')
+    source = Counting(lidar_frames())
+    frame = CachedSource(source, tmp_path, "five")[0]
+    # Such a file had KITTI's unit for all depth, and said nothing of it.
+    path = tmp_path / "00000000.npz"
+    with np.load(path) as parts:
+        content = dict(parts)
+    header = json.loads(str(content["header"]))
+    header.pop("units", None)
+    pixels = np.rint(256 * frame.ground_truth).astype(np.uint16)
+    content["ground_truth"] = np.asarray(cv2.imencode(".png", pixels)[1]).ravel()
+    np.savez(path, **content | {"header": json.dumps(header)})
+    found = CachedSource(source, tmp_path, "five")[0]
+    assert found.ground_truth.any()
+    np.testing.assert_array_equal(found.ground_truth, pixels / np.float32(256))
+    source.version = 2
+    with pytest.raises(ValueError, match="of version 1 in format 1, not 'five' of version 2"):
+        CachedSource(source, tmp_path, "five")
 
 
 def test_damaged_files_are_named(tmp_path):

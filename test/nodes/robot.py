@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
@@ -66,7 +66,8 @@ class Robot:
 
     def __init__(self, parameters: dict | None = None) -> None:
         extrinsic = "[" + ", ".join(map(str, np.eye(4).ravel().tolist())) + "]"
-        self.completion = Process("completion_node", parameters={"extrinsic": extrinsic, **(parameters or {})})
+        defaults = {"model": "classical", "extrinsic": extrinsic}
+        self.completion = Process("completion_node", parameters=defaults | (parameters or {}))
         self.node = rclpy.create_node("robot")
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
@@ -74,7 +75,7 @@ class Robot:
         self.info = self.node.create_publisher(CameraInfo, "camera_info", 10)
         self.points = self.node.create_publisher(PointCloud2, "points", 10)
         self.outputs: dict[str, dict[int, object]] = {}
-        self.diagnostics: list[str] = []
+        self.diagnostics: list[DiagnosticStatus] = []
         self.listen(Image, "depth/image")
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._take_diagnostics, 10)
         self._stamp = 100.0
@@ -141,7 +142,7 @@ class Robot:
             self.executor.spin_once(0.05)
 
     def _take_diagnostics(self, message: DiagnosticArray) -> None:
-        self.diagnostics.append(message.status[0].message)
+        self.diagnostics.append(message.status[0])
 
     def close(self) -> int:
         self.executor.shutdown()

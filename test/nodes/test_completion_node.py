@@ -1,11 +1,17 @@
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 from robot import CAMERA, Process, good_image, good_points, plane
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
+from depth_completion_ros import shipped
+from depth_completion_ros.checkpoints import save_checkpoint
 from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.message_arrays import camera_of, cloud_points, depth_array, image_array
+from depth_completion_ros.networks.registry import create
+from depth_completion_ros.nodes.completion_node import load_model
 from depth_completion_ros.ros.messages import camera_info_message, cloud_message, header, image_message
+from depth_completion_ros.ros.settings import CompletionSettings
 
 
 def test_a_wall_comes_back_on_every_output(make_robot):
@@ -122,9 +128,9 @@ def test_a_missing_extrinsic_is_said_and_parameter_names_are_given(make_robot):
 
 def test_diagnostics_name_the_fault(robot):
     robot.completes()
-    robot.spin_until(lambda: any("completing" in text for text in robot.diagnostics), "no diagnostics")
+    robot.spin_until(lambda: any("completing" in status.message for status in robot.diagnostics), "no diagnostics")
     robot.send(points=cloud_message(plane()[:0], header(round((robot._stamp + 0.1) * 1e9), "lidar")))
-    robot.spin_until(lambda: any("no measurement" in text for text in robot.diagnostics), "no fault in diagnostics")
+    robot.spin_until(lambda: any("no measurement" in each.message for each in robot.diagnostics), "no such fault")
 
 
 def test_depth_images_registered_to_the_camera(make_robot):
@@ -156,8 +162,17 @@ def test_without_a_camera_image(make_robot):
     np.testing.assert_allclose(robot.depth(nanos), 10.0, rtol=1e-3)
 
 
-def test_a_silent_camera_does_not_hold_up_a_model_that_needs_no_image(make_robot):
-    robot = make_robot(model="auxiliary", preset="lite")
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A network with an image that was, so it says, trained without one at times."""
+    network = create("mspn", preset="lite")
+    network.image_optional = True
+    return save_checkpoint(network, tmp_path_factory.mktemp("weights")).parent
+
+
+@pytest.mark.parametrize("model", ["auxiliary", "mspn"])
+def test_a_silent_camera_does_not_hold_up_a_model_that_can_do_without(make_robot, checkpoint, model):
+    robot = make_robot(model=model, **({"checkpoint": checkpoint} if model == "mspn" else {"preset": "lite"}))
     robot.wait_until_ready()
     begun = len(robot.completion.lines)
     for _ in range(30):
@@ -167,9 +182,24 @@ def test_a_silent_camera_does_not_hold_up_a_model_that_needs_no_image(make_robot
             break
     assert robot.outputs["depth/image"][nanos].header.frame_id == "camera"
     robot.completion.wait_for_line("no images on image: completing without", begun)
+
+    def warns(status) -> bool:
+        return status.level == DiagnosticStatus.WARN and "no images on image" in status.message
+
+    robot.spin_until(lambda: any(map(warns, robot.diagnostics)), "no warning in diagnostics")
     robot.completes()
     robot.completion.wait_for_line("recovered from: synchronisation", begun)
     assert robot.completion.log(begun).count("no images on image") == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "model"),
+    [({}, "mspn"), ({"use_image": False}, "auxiliary"), ({"sensor": "depth"}, "magaconv")],
+)
+def test_the_inputs_say_which_model_where_nobody_does(tmp_path, monkeypatch, settings, model):
+    monkeypatch.setattr(shipped, "MODELS", tmp_path)
+    save_checkpoint(create(model, preset="lite"), tmp_path / model)
+    assert load_model(CompletionSettings(**settings)).model == model
 
 
 def test_a_network_that_refines_the_depth_of_another_node(make_robot):
@@ -214,7 +244,7 @@ def test_no_work_without_listeners(robot):
         ({"sensor": "radar"}, "expected one of points, depth"),
         ({"extrinsic": "[1.0, 2.0]"}, "expected 0 or 16"),
         ({"model": "mspn", "initial_depth": "estimator"}, "go together"),
-        ({"initial_depth": "topic"}, "model 'classical' makes no use of"),
+        ({"model": "classical", "initial_depth": "topic"}, "model 'classical' makes no use of"),
         ({"checkpoint": "/nowhere", "model": "mspn"}, "/nowhere"),
     ],
 )

@@ -32,9 +32,9 @@ def test_a_completion_node_that_never_comes_is_said_in_one_line(domain, bag):
 
 
 def test_an_evaluation_that_never_comes_is_said_in_one_line(robot, bag):
-    process = replay(bag, wait_for_evaluation="true")
+    process = replay(bag, wait_for_evaluation="true", start_timeout=8.0)  # in which the completion node is found
     assert process.popen.wait(30) == 2
-    process.wait_for_line("no node evaluation listens to /ground_truth after 2 s")
+    process.wait_for_line("no node evaluation listens to /ground_truth after 8 s")
 
 
 def test_somebody_else_who_listens_is_not_taken_for_the_completion_node(domain):

@@ -24,6 +24,7 @@ from depth_completion_ros.training.trainer import Settings, Trainer
 CAMERA = Camera(160, 96, 110.0, 110.0, 71.0, 52.5)
 RINGS = 24
 STEPS = 10
+LINES = Sparsity(lines=(4, 24))
 
 
 def plane_depth(camera, normal, distance):
@@ -69,6 +70,27 @@ class Blind(Planes):
         return replace(super().__getitem__(index), ground_truth=None)
 
 
+class Registered(Planes):
+    """Measures a depth image, which has no lines to withhold."""
+
+    def __getitem__(self, index):
+        frame = super().__getitem__(index)
+        depth = np.zeros_like(frame.ground_truth)
+        depth[::8, ::8] = frame.ground_truth[::8, ::8]
+        return replace(frame, points=None, rings=None, depth=depth)
+
+
+class Louvers(Planes):
+    """Planks at two depths, told apart by their brightness: what no interpolation of few points can know."""
+
+    def __getitem__(self, index):
+        columns = np.arange(self.camera.width) // 20 % 2
+        depth = np.broadcast_to(np.where(columns, 5, 3), (self.camera.height, self.camera.width)).astype(np.float32)
+        image = np.stack([255 - 40 * depth] * 3, -1).astype(np.uint8)
+        frame = super().__getitem__(index)
+        return replace(frame, points=None, rings=None, image=image, depth=depth, ground_truth=depth)
+
+
 class Fatal(Planes):
     """Kills the training that takes this many frames of it, and tells the process that makes them in a file."""
 
@@ -85,25 +107,40 @@ class Fatal(Planes):
         return super().__getitem__(index)
 
 
-def tiny_trainer(folder, model="emdc", source=None, *, processes=None, learning_rate=1e-3, crop=(64, 96), **settings):
+def tiny_trainer(
+    folder,
+    model="emdc",
+    source=None,
+    *,
+    processes=None,
+    learning_rate=1e-3,
+    crop=(64, 96),
+    sparsity=LINES,
+    init=None,
+    held_out=(),
+    mode=None,
+    **settings,
+):
     """A training of few and small steps by the recipe of a model."""
     chosen = recipe(model)
     chosen = replace(
         chosen,
         batch=2,
         augmentation=Augmentation(crop, zoom=(1.0, 1.2), image_dropout=0.0 if model == "auxiliary" else 0.2),
-        sparsity=Sparsity(lines=(4, 24)),
+        sparsity=sparsity,
         optimizer=partial(chosen.optimizer, lr=learning_rate),
     )
     stream = SampleStream([Share(source or Planes(), 1.0)], chosen.augmentation, chosen.sparsity, seed=3)
     return Trainer(
         model,
-        {"preset": "lite"},
+        {"preset": "lite"} | ({"mode": mode} if mode else {}),
         chosen,
         stream,
         Path(folder),
         Settings(**{"steps": STEPS, "save_every": 3, **settings}),
         processes or Processes(0, 1, torch.device("cpu")),
+        init=init,
+        held_out=held_out,
     )
 
 
@@ -111,4 +148,6 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     folder, frames, workers = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     with join_processes("cpu") as joined:
-        tiny_trainer(folder, source=Fatal(frames, folder / "maker"), processes=joined, workers=workers).run()
+        source = Fatal(frames, folder / "maker")
+        others = {"held_out": [Planes(1)], "held_out_every": 4}
+        tiny_trainer(folder, source=source, processes=joined, workers=workers, **others).run()

@@ -11,11 +11,13 @@ from pathlib import Path
 import planes
 import pytest
 import torch
-from planes import STEPS, Planes, tiny_trainer
+from planes import STEPS, Louvers, Planes, Registered, tiny_trainer
 
 from depth_completion_ros.checkpoints import load_checkpoint
 from depth_completion_ros.pipeline import DepthCompleter, sparse_depth_of
-from depth_completion_ros.training.journal import CURVE
+from depth_completion_ros.training.journal import CURVE, HELD_OUT
+from depth_completion_ros.training.samples import collate
+from depth_completion_ros.training.sparsity import Sparsity
 from depth_completion_ros.training.trainer import NotFiniteError
 
 RATES = {"auxiliary": 1e-3, "emdc": 3e-3, "magaconv": 1e-3, "mspn": 1e-3, "nlspn": 1e-3}
@@ -49,24 +51,42 @@ def run_alone(*arguments, launcher=()):
     )
 
 
+@torch.no_grad()
+def loss_of_other_samples(trainer):
+    batches = [collate([trainer.stream[k], trainer.stream[k + 1]]) for k in range(100, 116, 2)]
+    return sum(trainer._loss(trainer.network, batch).item() for batch in batches)
+
+
 @pytest.mark.parametrize("model", RATES)
 def test_the_loss_falls(model, tmp_path):
-    tiny_trainer(tmp_path, model, Planes(1), steps=24, learning_rate=RATES[model], save_every=24).run()
-    found = losses(tmp_path)
-    assert len(found) == 24
-    assert sum(found[-6:]) < 0.8 * sum(found[:6]), found
+    trainer = tiny_trainer(
+        tmp_path,
+        model,
+        Louvers(1),
+        sparsity=Sparsity(points=(4, 4)),
+        steps=24,
+        learning_rate=RATES[model],
+        save_every=24,
+    )
+    before = loss_of_other_samples(trainer)
+    trainer.run()
+    assert len(losses(tmp_path)) == 24
+    assert loss_of_other_samples(trainer) < 0.95 * before
 
 
 def test_a_killed_training_goes_on_as_if_nothing_had_been(tmp_path):
-    tiny_trainer(tmp_path / "whole").run()
+    tiny_trainer(tmp_path / "whole", held_out=[Planes(1)], held_out_every=4).run()
     killed = run_alone(tmp_path / "killed", 15, 0)  # frames, of which a step takes two
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert len(curve(tmp_path / "killed")) == 7
-    resumed = tiny_trainer(tmp_path / "killed", workers=1)
+    resumed = tiny_trainer(tmp_path / "killed", workers=1, held_out=[Planes(1)], held_out_every=4)
     assert resumed.step == 6  # the last that was saved
     resumed.run()
     assert curve(tmp_path / "killed") == curve(tmp_path / "whole")
     assert len(curve(tmp_path / "whole")) == STEPS
+    scores = [(tmp_path / name / HELD_OUT).read_text() for name in ("whole", "killed")]
+    assert scores[0] == scores[1]
+    assert [line.split(",")[0] for line in scores[0].splitlines()[1::3]] == ["0", "4", "8", "10"]  # at 16, 8, 4 lines
     whole, killed = (load_checkpoint(tmp_path / name).state_dict() for name in ("whole", "killed"))
     assert all(torch.equal(value, killed[key]) for key, value in whole.items())
 
@@ -106,10 +126,39 @@ def test_what_was_trained_completes_depth(tmp_path):
     completion = completer(frame.image, sparse_depth_of(frame))
     assert completion.depth.shape == frame.ground_truth.shape
     assert load_checkpoint(tmp_path).crop == (64, 96)
+    assert completer(None, sparse_depth_of(frame)).depth.shape == frame.ground_truth.shape  # cameras died in training
     trained = dict(trainer.network.named_parameters())
     # The average of the weights, not the last ones, is what is used.
     used = dict(load_checkpoint(tmp_path).named_parameters())
     assert any(not torch.equal(value, trained[key]) for key, value in used.items())
+
+
+def test_frames_held_out_leave_the_training_as_it_is(tmp_path):
+    tiny_trainer(tmp_path / "with", steps=4, held_out=[Planes(2), Registered(1)], held_out_every=1).run()
+    tiny_trainer(tmp_path / "without", steps=4).run()
+    assert curve(tmp_path / "with") == curve(tmp_path / "without")
+    with_, without = (load_checkpoint(tmp_path / name).state_dict() for name in ("with", "without"))
+    assert all(torch.equal(value, without[key]) for key, value in with_.items())
+
+
+@pytest.mark.parametrize("model", RATES)
+def test_a_training_starts_from_given_weights(model, tmp_path):
+    tiny_trainer(tmp_path / "first", model, steps=2).run()
+    given = load_checkpoint(tmp_path / "first").state_dict()
+    trainer = tiny_trainer(tmp_path / "second", model, steps=2, seed=1, init=tmp_path / "first")
+    for network in (trainer.network, trainer.average):
+        assert all(torch.equal(value, given[key]) for key, value in network.state_dict().items())
+    assert trainer.network.training and not trainer.average.training
+
+
+def test_the_first_weights_must_fit_and_stay_the_same(tmp_path):
+    tiny_trainer(tmp_path / "first", steps=1).run()
+    with pytest.raises(ValueError, match=r"first has weights of emdc \{.*\}, which cannot be the first of mspn"):
+        tiny_trainer(tmp_path / "other", "mspn", steps=1, init=tmp_path / "first")
+    tiny_trainer(tmp_path / "second", steps=1, init=tmp_path / "first").run()
+    assert tiny_trainer(tmp_path / "second", steps=1, init=tmp_path / "first").step == 1
+    with pytest.raises(ValueError, match=r"first weights \w{16} instead of None"):
+        tiny_trainer(tmp_path / "second", steps=1)
 
 
 def test_mixed_precision_trains(tmp_path):

@@ -93,7 +93,7 @@ def _front(rng: np.random.Generator, plan: House, columns: int, wall: tuple) -> 
     if plan.shop:
         t_breaks[1] = 0.5 / top
     door = int(rng.integers(columns))
-    panes, extras = {}, []
+    panes, clear, extras = {}, [], []
     for row, floor in enumerate(floors):
         for column in range(columns):
             cell = 2 * column + 1, 2 * row + 1
@@ -103,16 +103,40 @@ def _front(rng: np.random.Generator, plan: House, columns: int, wall: tuple) -> 
             is_curtain = rng.random() < 0.35
             behind = rng.uniform(0.2, 0.5) if is_curtain else rng.uniform(0.006, 0.02)  # a dark room
             panes[cell] = behind, 0.97 * behind, 0.9 * behind
+            x0, x1 = s_breaks[cell[0]] * width, s_breaks[cell[0] + 1] * width
+            z = floor + sill
+            if row == 0 and (plan.shop or (behind < 0.02 and rng.random() < 0.4)):
+                clear.append(cell)
+                panes[cell] = 0.01, 0.012, 0.012
+                extras.append(_inside(rng, (x0, x1), (0.5 if plan.shop else z, floor + lintel), plan.depth))
             if not (plan.shop and row == 0):
-                x0, x1 = s_breaks[cell[0]] * width, s_breaks[cell[0] + 1] * width
-                z = floor + sill
                 extras.append(box((x0 - 0.06, -0.10, z - 0.07), (x1 + 0.06, 0.02, z), _STONE))
     if plan.shop:
         sign = np.array([rng.uniform(0.02, 0.5), rng.uniform(0.02, 0.25), rng.uniform(0.02, 0.3)])
         z = floors[0] + lintel + 0.12
         extras.append(box((0.3, -0.14, z), (width - 0.3, 0.0, z + 0.55), sign))
     corners = [(0, 0, 0), (width, 0, 0), (width, 0, top), (0, 0, top)]
-    return merge([panels(corners, (s_breaks, t_breaks), wall, panes, Material.WINDOW, 0.14), *extras])
+    return merge([panels(corners, (s_breaks, t_breaks), wall, panes, Material.WINDOW, 0.14, clear), *extras])
+
+
+def _inside(rng: np.random.Generator, x: tuple[float, float], z: tuple[float, float], depth: float) -> Mesh:
+    """The room behind a clear pane: three walls, a floor, a lamp on the ceiling, and things in it."""
+    x0, x1, z0, z1 = x[0] - 0.3, x[1] + 0.3, z[0] - rng.uniform(0, 0.6), z[1] + 0.3
+    near, far = 0.16, rng.uniform(1.2, min(5.0, depth - 1))
+    floor, back = [(x0, near), (x1, near)], [(x0, far), (x1, far)]
+    runs = back, (floor[0], back[0]), (floor[1], back[1])
+    sides = [[(*a, z0), (*b, z0), (*b, z1), (*a, z1)] for a, b in runs]
+    level = [[(*floor[0], z), (*floor[1], z), (*back[1], z), (*back[0], z)] for z in (z0, z1)]
+    parts = [quads([*sides, *level], rng.uniform(0.06, 0.35) * np.array([1.0, 0.95, 0.85]))]
+    middle = 0.5 * (x0 + x1), 0.5 * (near + far)
+    lamp = (middle[0] - 0.3, middle[1] - 0.2, z1 - 0.05), (middle[0] + 0.3, middle[1] + 0.2, z1 - 0.02)
+    parts.append(box(*lamp, (0.9, 0.85, 0.7), Material.LAMP))
+    for _ in range(int(rng.integers(1, 6))):
+        low = np.array([rng.uniform(x0, x1 - 0.3), rng.uniform(near + 0.2, far - 0.3), z0])
+        high = np.minimum(low + rng.uniform(0.15, 1.0, 3), (x1, far, z1 - 0.2))
+        material = Material.PAPER if rng.random() < 0.4 else Material.PLAIN
+        parts.append(box(low, high, rng.uniform(0.03, 0.5, 3), material))
+    return merge(parts)
 
 
 def _door(rng: np.random.Generator, x: float, top: float) -> Mesh:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp
 from depth_completion_ros.datasets.synthetic.imaging import Optics, SceneCamera
 from depth_completion_ros.datasets.synthetic.landscape import build_landscape
-from depth_completion_ros.datasets.synthetic.lidar import LIDARS, Lidar, Motion, Scanner
-from depth_completion_ros.datasets.synthetic.light import Light, any_weather, indoors
+from depth_completion_ros.datasets.synthetic.lidar import LIDARS, Air, Lidar, Motion, Scanner
+from depth_completion_ros.datasets.synthetic.light import Light, any_weather, headlights, indoors, street_lamps
 from depth_completion_ros.datasets.synthetic.pose import Pose, rotation
 from depth_completion_ros.datasets.synthetic.room import build_room
 from depth_completion_ros.datasets.synthetic.scene import Scene, open3d, rays_from
@@ -89,7 +89,7 @@ class _Frames(IndexedSource):
         eye = SceneCamera(camera)
         view = self._find_view(camera, rng)
         sensor = self._sensors[rng.integers(len(self._sensors))]
-        optics = _any_optics(rng, self.key / eye.meter(view.scene, view.light, view.pose))
+        optics = _any_optics(rng, self.key / eye.meter(view.scene, view.light, view.pose), view.light)
         image, depth = eye.take(view.scene, view.light, view.pose, rng, optics)
         return Frame(
             stamp=nominal_stamp(index),
@@ -159,7 +159,11 @@ class SyntheticFrames(_Frames):
         turned = rng.normal(0, 0.05) if rng.random() < 0.8 else rng.uniform(-0.9, 0.9)
         eye = np.array([0.0, landscape.lane, height])
         pose = Pose.of_camera(eye, turned, rng.normal(-0.01, 0.02), rng.normal(0, 0.012))
-        return _View(Scene(landscape.mesh), any_weather(rng), pose)
+        light = any_weather(rng)
+        if light.glow and light.elevation < 0:
+            lamps = headlights(eye, pose.axes[2]), *street_lamps(landscape.lamps, eye)
+            light = replace(light, lamps=lamps)
+        return _View(Scene(landscape.mesh), light, pose)
 
     def _measure(self, sensor: Sensor, view: _View, camera: Camera, rng: np.random.Generator) -> dict[str, Any]:
         assert isinstance(sensor, Scanner)
@@ -177,7 +181,8 @@ class SyntheticFrames(_Frames):
         late = rng.normal(0, 0.004) * velocity if rng.random() < 0.5 else np.zeros(3)
         motion = Motion(velocity, rng.normal(0, 0.08)) if rng.random() < 0.4 else None
         scanned = Pose(mount.position + late, mount.axes)
-        points, rings = sensor.scan(view.scene, scanned, rng, motion)
+        air = Air(view.light.haze, view.light.rain)
+        points, rings = sensor.scan(view.scene, scanned, rng, motion, air)
         extrinsic = _miscalibrated(view.pose.extrinsic(mount), 0.0017, 0.01, rng)
         return {"points": points, "rings": rings, "extrinsic": extrinsic}
 
@@ -222,7 +227,7 @@ class SyntheticRooms(_Frames):
         target = np.array([width, length]) * rng.uniform(0.2, 0.8, 2)
         yaw = np.arctan2(target[1] - eye[1], target[0] - eye[0])
         pose = Pose.of_camera(eye, yaw, rng.normal(-0.15, 0.15), rng.normal(0, 0.06))
-        return _View(Scene(room.mesh), indoors(rng, room.lamps), pose)
+        return _View(Scene(room.mesh, panes_shade=False), indoors(rng, room.lamps), pose)
 
     def _measure(self, sensor: Sensor, view: _View, camera: Camera, rng: np.random.Generator) -> dict[str, Any]:
         beside = np.array([rng.uniform(-0.05, 0.05), rng.uniform(-0.01, 0.01), 0.0])
@@ -244,12 +249,12 @@ class SyntheticRooms(_Frames):
         return {"depth": depth, "depth_camera": wide, "extrinsic": extrinsic}
 
 
-def _any_optics(rng: np.random.Generator, exposure: float) -> Optics:
-    """Settings of some camera; its automatic exposure may be off by a stop."""
+def _any_optics(rng: np.random.Generator, exposure: float, light: Light) -> Optics:
+    """Settings of some camera; its automatic exposure may be off by a stop, and its gain is high in the dark."""
     shaken = rng.random() < 0.3
     red, green, blue = rng.normal(1, 0.05, 3) + rng.normal(0, 0.06) * np.array([1, 0, -1])
     return Optics(
-        exposure=exposure * 2 ** rng.normal(0, 0.55),
+        exposure=light.exposed * exposure * 2 ** rng.normal(0, 0.55),
         contrast=rng.uniform(0.5, 1.6),
         is_film=rng.random() < 0.25,
         saturation=rng.uniform(0.4, 1.1),
@@ -258,7 +263,9 @@ def _any_optics(rng: np.random.Generator, exposure: float) -> Optics:
         blur=rng.uniform(0.3, 0.75),
         shake=(rng.normal(0, 2.0), rng.normal(0, 0.8)) if shaken else (0.0, 0.0),
         noise=rng.uniform(0.002, 0.012),
-        shot_noise=rng.uniform(0.0, 0.03),
+        shot_noise=rng.uniform(0.0, 0.03 if light.exposed == 1 else 0.1),
+        bloom=0.0 if light.exposed == 1 else rng.uniform(0.1, 0.5),
+        rain=light.rain if rng.random() < 0.7 else 0.0,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from depth_completion_ros.datasets.synthetic.materials import Material
 from depth_completion_ros.datasets.synthetic.mesh import Color, Mesh, box, disc, merge, surface, tube
 
 _STEEL: Final[Color] = (0.22, 0.23, 0.23)
@@ -23,7 +24,7 @@ def lamp_post(height: float = 8.0, arm: float = 1.8) -> Mesh:
             tube((0, 0, 1.1), (0, 0, height), 0.06, 0.04, color=_STEEL),
             tube((0, 0, height - 0.05), (0, -arm, height + 0.25), 0.03, color=_STEEL, sides=6),
             box((-0.12, -arm - 0.55, height + 0.19), (0.12, -arm, height + 0.31), _STEEL),
-            box((-0.1, -arm - 0.5, height + 0.17), (0.1, -arm - 0.05, height + 0.19), _WHITE),
+            box((-0.1, -arm - 0.5, height + 0.17), (0.1, -arm - 0.05, height + 0.19), _WHITE, Material.LAMP),
         ]
     )
 

@@ -38,6 +38,8 @@ class Optics:
         blur: standard deviation, pixels.
         shake: (right, down) way of the picture while the shutter is open, pixels.
         noise: standard deviation that all pixels have, of a range of 1, the same in all three channels.
+        bloom: share of the light of burnt-out pixels that spreads around them.
+        rain: 0..1, streaks of falling drops, and drops on the glass before the lens.
         shot_noise: and that of the brightest pixels, which falls with the root of their light, in each channel.
     """
 
@@ -51,6 +53,8 @@ class Optics:
     shake: tuple[float, float] = (0.0, 0.0)
     noise: float = 0.006
     shot_noise: float = 0.0
+    bloom: float = 0.0
+    rain: float = 0.0
 
 
 DEFAULT_OPTICS: Final = Optics()
@@ -89,11 +93,13 @@ class SceneCamera:
             finer = pool.map(lambda pixels: self._finer(scene, light, pose, optics, pixels), edges)
             for pixels, extra in zip(edges, finer, strict=True):
                 image[tuple(pixels)] = (image[tuple(pixels)] + extra) / (1 + len(_SUBPIXELS))
+        if optics.rain:
+            image = _through_rain(image, optics.rain, rng)
         image = _through_lens(image, optics)
         image[self._blind] = depth[self._blind] = 0
         noisy = image + optics.noise * rng.standard_normal((*depth.shape, 1), np.float32)
         if optics.shot_noise:
-            noisy += optics.shot_noise * np.sqrt(image) * rng.standard_normal(image.shape, np.float32)
+            noisy += optics.shot_noise * np.sqrt(np.maximum(image, 0)) * rng.standard_normal(image.shape, np.float32)
         return (np.clip(noisy, 0, 1) * 255 + 0.5).astype(np.uint8), depth
 
     def _strip(
@@ -142,10 +148,32 @@ def _through_lens(image: NDArray[np.float32], optics: Optics) -> NDArray[np.floa
         image = np.asarray(cv2.filter2D(image, -1, kernel), np.float32)
     reach = 1 if optics.blur < 0.6 else int(np.ceil(2.5 * optics.blur))
     image = np.asarray(cv2.GaussianBlur(image, (2 * reach + 1,) * 2, optics.blur), np.float32)
+    if optics.bloom:
+        small = cv2.resize(np.where(image > 0.95, image, 0), None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+        spread = cv2.GaussianBlur(small, (0, 0), 2) + cv2.GaussianBlur(small, (0, 0), 8)
+        image = image + optics.bloom * cv2.resize(spread, image.shape[1::-1])
     if optics.vignetting:
         down, across = (np.linspace(-1, 1, size, dtype=np.float32) for size in image.shape[:2])
         image = image * (1 - optics.vignetting * 0.5 * (down[:, None] ** 2 + across**2))[..., None]
     return image
+
+
+def _through_rain(image: NDArray[np.float32], rain: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """A picture through falling drops, bright streaks, and drops on the glass, which blur what is behind them."""
+    height, width = image.shape[:2]
+    falling = (rng.random((height, width), np.float32) < 0.0015 * rain).astype(np.float32)
+    length = int(rng.integers(height // 40, height // 12) + 2)
+    kernel = np.zeros((length, length), np.float32)
+    cv2.line(kernel, (length // 2, 0), (int(length * rng.uniform(0.3, 0.7)), length - 1), 1.0, 1)
+    streaks = cv2.filter2D(falling, -1, kernel)
+    image = image + np.float32(rng.uniform(0.03, 0.12)) * np.clip(streaks, 0, 1)[..., None] * (1.1 - image)
+    drops = np.zeros((height, width), np.float32)
+    for _ in range(rng.poisson(40 * rain) if rng.random() < 0.6 else 0):
+        x, y, radius = rng.uniform(0, width), rng.uniform(0, height), rng.gamma(3, height / 250) + 1
+        cv2.ellipse(drops, ((x, y), (2 * radius, 2.4 * radius), 0), 1.0, -1)
+    cover = np.float32(0.7) * cv2.GaussianBlur(drops, (0, 0), 1.2)[..., None]
+    blurred = cv2.GaussianBlur(np.roll(image[::-1], height // 3, 0), (0, 0), height / 50)  # upside down, as by a lens
+    return image * (1 - cover) + blurred * cover
 
 
 def _edges(image: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -22,6 +22,7 @@ _CLOTHS: Final[tuple[Color, ...]] = (
     (0.12, 0.18, 0.10), (0.02, 0.02, 0.022), (0.45, 0.33, 0.10),
 )  # fmt: skip
 _METAL: Final[Color] = (0.45, 0.45, 0.46)
+_GLASS: Final[Color] = (0.012, 0.016, 0.015)
 _BLACK: Final[Color] = (0.012, 0.012, 0.014)
 
 
@@ -46,9 +47,9 @@ def table(rng: np.random.Generator) -> Piece:
     width, depth, height = rng.uniform(0.8, 1.9), rng.uniform(0.55, 0.95), rng.choice([0.45, 0.74, 0.76])
     color = _pick(rng, _WOODS)
     is_glass = rng.random() < 0.15
-    top = (0.03, 0.035, 0.035) if is_glass else color
+    top = _GLASS if is_glass else color
     parts = [
-        box((0, 0, height - 0.035), (width, depth, height), top, Material.CAR_GLASS if is_glass else Material.WOOD)
+        box((0, 0, height - 0.035), (width, depth, height), top, Material.PANE if is_glass else Material.WOOD)
     ]
     parts += [
         box((x, y, 0), (x + 0.06, y + 0.06, height - 0.035), color, Material.WOOD)
@@ -127,7 +128,7 @@ def bed(rng: np.random.Generator) -> Piece:
 
 
 def cupboard(rng: np.random.Generator) -> Piece:
-    """A chest, a wardrobe, a fridge or a cabinet with doors of glass."""
+    """A chest, a wardrobe or a fridge."""
     width, depth = rng.uniform(0.5, 1.6), rng.uniform(0.35, 0.62)
     height = rng.choice([0.5, 0.85, 1.4, 1.9, 2.1])
     kind = rng.random()
@@ -136,14 +137,13 @@ def cupboard(rng: np.random.Generator) -> Piece:
     else:
         color, material = _pick(rng, _WOODS), Material.WOOD if rng.random() < 0.7 else Material.PLAIN
     parts = [box((0, 0, 0), (width, depth, height), color, material)]
-    door, door_color = (Material.CAR_GLASS, _BLACK) if 0.12 < kind < 0.25 else (material, 0.92 * np.array(color))
     count = max(1, round(width / 0.5))
     rows = 1 if height > 1 else int(rng.integers(1, 4))
     for k in range(count):
         for row in range(rows):
             low = ((k + 0.02) * width / count, depth, 0.06 + (row + 0.02) * (height - 0.08) / rows)
             high = ((k + 0.98) * width / count, depth + 0.018, 0.06 + (row + 0.98) * (height - 0.08) / rows)
-            parts.append(box(low, high, door_color, door))
+            parts.append(box(low, high, 0.92 * np.array(color), material))
             x, z = 0.5 * (low[0] + high[0]), 0.8 * high[2] + 0.2 * low[2]
             parts.append(box((x - 0.05, depth + 0.02, z), (x + 0.05, depth + 0.045, z + 0.015), _METAL, Material.METAL))
     tops = ((0.03, 0.03, width - 0.03, depth - 0.03, height),) if height < 1.5 else ()
@@ -151,7 +151,7 @@ def cupboard(rng: np.random.Generator) -> Piece:
 
 
 def shelf(rng: np.random.Generator) -> Piece:
-    """An open shelf with books and boxes, some rows half empty."""
+    """A shelf with books and boxes, some rows half empty, open or behind glass."""
     width, depth, boards = rng.uniform(0.6, 1.3), 0.3, int(rng.integers(3, 7))
     color, height = _pick(rng, _WOODS), 0.36 * boards
     parts = [
@@ -170,7 +170,26 @@ def shelf(rng: np.random.Generator) -> Piece:
             material = Material.PAPER if rng.random() < 0.5 else Material.PLAIN
             parts.append(box((x, 0.02, z + 0.025), (x + thick, 0.02 + deep, z + 0.025 + tall), tint, material))
             x += thick + (rng.uniform(0.02, 0.15) if rng.random() < 0.12 else 0.002)
+    if rng.random() < 0.25:
+        parts.append(pane((0.02, depth), (width - 0.02, depth), 0.02, height - 0.02))
     return Piece(merge(parts), width, depth, ((0.03, 0.03, width - 0.03, depth - 0.03, height),))
+
+
+def pane(start: tuple[float, float], end: tuple[float, float], low: float, high: float) -> Mesh:
+    """Clear glass that stands between two points x, y of the floor, from one height to another."""
+    return quads([[(*start, low), (*end, low), (*end, high), (*start, high)]], _GLASS, Material.PANE)
+
+
+def partition(rng: np.random.Generator, width: float, height: float) -> Mesh:
+    """A wall of glass along x from the origin, in frames of metal or none, as in offices."""
+    top = height if rng.random() < 0.5 else rng.uniform(1.2, 2.2)
+    parts = [pane((0, 0), (width, 0), 0.0, top)]
+    color = _pick(rng, (_METAL, _BLACK, _WOODS[4]))
+    if rng.random() < 0.8:
+        parts += [box((0, -0.03, z), (width, 0.03, z + 0.06), color) for z in (0.0, top - 0.06)]
+        posts = np.linspace(0, width - 0.05, 1 + int(np.ceil(width / rng.uniform(0.8, 1.6))))
+        parts += [box((x, -0.03, 0), (x + 0.05, 0.03, top), color) for x in posts]
+    return merge(parts)
 
 
 def plant(rng: np.random.Generator) -> Piece:
@@ -225,8 +244,8 @@ def clutter(rng: np.random.Generator) -> Mesh:
         thing = merge(books)
     elif kind == 2:
         color = 0.15 * tint
-        body = tube((0, 0, 0), (0, 0, 0.2), 0.036, color=color, material=Material.CAR_GLASS, sides=14)
-        neck = tube((0, 0, 0.2), (0, 0, 0.3), 0.036, 0.013, color, Material.CAR_GLASS, 14)
+        body = tube((0, 0, 0), (0, 0, 0.2), 0.036, color=color, material=Material.PANE, sides=14)
+        neck = tube((0, 0, 0.2), (0, 0, 0.3), 0.036, 0.013, color, Material.PANE, 14)
         thing = merge([body, neck])
     elif kind == 3:
         cup = tube((0, 0, 0), (0, 0, 0.1), 0.036, 0.042, tint, sides=16)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from depth_completion_ros.datasets.synthetic.materials import Material
 from depth_completion_ros.datasets.synthetic.mesh import Color, Mesh, box, merge, quads, surface
@@ -26,11 +27,19 @@ _GROUNDS: Final = (
 
 @dataclass(frozen=True, eq=False)
 class Landscape:
-    """A world around x = 0: its ``mesh``, the ``lane``'s y where a car may be, and which ``kind`` it is."""
+    """A world around x = 0.
+
+    Attributes:
+        mesh: everything in it.
+        lane: y where a car may be.
+        kind: which of ``site.KINDS`` it is.
+        lamps: (3,) places of the street's lamps.
+    """
 
     mesh: Mesh
     lane: float
     kind: str
+    lamps: tuple[NDArray[np.float64], ...]
 
 
 def build_landscape(rng: np.random.Generator) -> Landscape:
@@ -38,17 +47,18 @@ def build_landscape(rng: np.random.Generator) -> Landscape:
     name = str(rng.choice(list(KINDS)))
     kind = KINDS[name]
     lane_width = rng.uniform(2.8, 3.8)
-    lanes = 2 if name == "motorway" or rng.random() < 0.2 else 1  # in each direction
+    lanes = 2 if name == "motorway" or rng.random() < 0.3 else 1  # in each direction
     parking = 2.3 if kind.parked > 2 and rng.random() < 0.8 else 0.0
     road = lanes * lane_width + parking + rng.uniform(0.2, 1.0)
     pavement = rng.uniform(1.5, 4.0) if kind.paved else 0.0
     edge = road + pavement
     lay = Lay(rng, edge)
     junction = float(rng.uniform(12, 70)) if rng.random() < 0.35 else None
-    site = Site(rng, kind, lay, lane_width, lanes, road, edge, 0.13 if kind.paved else 0.03, junction)
+    own = int(rng.integers(lanes))
+    site = Site(rng, kind, lay, lane_width, lanes, own, road, edge, 0.13 if kind.paved else 0.03, junction)
     parts = [*_ground(site), *roadside(site), *traffic(site, parking), *background(site)]
-    own_lane = -lane_width * (rng.integers(lanes) + 0.5) + rng.normal(0, 0.25)
-    return Landscape(merge(parts), own_lane, name)
+    own_lane = -lane_width * (own + 0.5) + rng.normal(0, 0.25)
+    return Landscape(merge(parts), own_lane, name, tuple(site.lamps))
 
 
 def _ground(site: Site) -> Iterator[Mesh]:

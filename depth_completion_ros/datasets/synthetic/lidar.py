@@ -9,12 +9,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from depth_completion_ros.datasets.synthetic.materials import GLASS, INFRARED_GAIN, is_one_of
+from depth_completion_ros.datasets.synthetic.materials import GLASS, INFRARED_GAIN, PAVED, Material, is_one_of
 from depth_completion_ros.datasets.synthetic.pose import Pose
-from depth_completion_ros.datasets.synthetic.scene import Scene, rays_from
+from depth_completion_ros.datasets.synthetic.scene import Hits, Scene, rays_from, see_through
 
 _FAINTEST: Final = 5e-6  # reflectance over square metres of range at which half of the pulses are missed
-_GLASS_RETURNS: Final = 0.05  # share of the pulses on glass that come back, from dirt
+_FOCUSED: Final = 10.0  # metres: what is nearer is out of focus, and its echo no stronger
+_GLASS_RETURNS: Final = 0.05  # share of the pulses on glass that come back, from dirt,
+_GLASS_PASSES: Final = 0.2  # and of those that measure what is behind it
 _PULSE: Final = 1.2  # metres: echoes closer together than this melt into one between them
 _SWEEP: Final = 0.1  # seconds of one turn
 
@@ -27,13 +29,25 @@ class Motion:
     turn: float = 0.0
 
 
+@dataclass(frozen=True)
+class Air:
+    """What the light goes through: ``haze`` metres in which haze swallows 63 % of it, and ``rain``, 0 to 1."""
+
+    haze: float = np.inf
+    rain: float = 0.0
+
+
+CLEAR: Final = Air()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scanner(ABC):
     """A sensor of many laser beams; its frame is x forward, y left, z up.
 
     Attributes:
         max_range: metres.
-        range_noise: standard deviation of the range, metres.
+        range_noise: standard deviation of the range from pulse to pulse, metres; faint echoes have more.
+        beam_bias: standard deviation of the offset that each beam's ranges have in common, metres.
         divergence: full angle of a beam, radians. At edges it meets two surfaces, and the point may lie between
             them or on either; 0 for a beam that is a line.
         lost: share of the pulses that get lost whatever they meet.
@@ -42,6 +56,7 @@ class Scanner(ABC):
 
     max_range: float
     range_noise: float
+    beam_bias: float = 0.0
     divergence: float = 0.0
     lost: float = 0.015
     loses_pulses: bool = True
@@ -59,7 +74,7 @@ class Scanner(ABC):
         """(N,) seconds at which each pulse is sent; the picture is taken at 0."""
 
     def scan(
-        self, scene: Scene, pose: Pose, rng: np.random.Generator, motion: Motion | None = None
+        self, scene: Scene, pose: Pose, rng: np.random.Generator, motion: Motion | None = None, air: Air = CLEAR
     ) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
         """One sweep.
 
@@ -69,29 +84,36 @@ class Scanner(ABC):
             rng: for everything random.
             motion: how it moves during the sweep, if it does. Its points are then those of a raw scan: each is
                 relative to where the sensor was when it measured it, not corrected to time 0.
+            air: what swallows pulses on their way, and sends some back too early.
 
         Returns:
             (N, 3) points in the sensor's frame and (N,) their rings, or None.
         """
-        local = self.directions()
+        local, rings = self.directions(), self.rings()
         rays = self._rays(local, pose, motion)
         hits = scene.cast(rays)
+        if self.loses_pulses:
+            on_glass = is_one_of(scene.material[hits.triangle], GLASS) & np.isfinite(hits.distance)
+            see_through(scene, rays, hits, np.flatnonzero(on_glass & (rng.random(len(rays)) < _GLASS_PASSES)))
         distance = hits.distance
         if self.divergence:
             distance = self._melt(scene, rays, distance, rng)
         returned = distance < self.max_range
+        noise = np.full(len(rays), self.range_noise, np.float32)
         if self.loses_pulses:
-            cosine = np.abs(np.einsum("ij,ij->i", hits.normal, rays[:, 3:]))
-            material = scene.material[hits.triangle]
-            reflectance = scene.color[hits.triangle].mean(axis=1) * INFRARED_GAIN[material]
-            # The square root stands for the roughness of real surfaces, which echo at grazing angles as well.
-            echo = reflectance * np.sqrt(cosine) / np.maximum(distance, 1.0) ** 2
-            chance = (1 - self.lost) / (1 + (_FAINTEST / np.maximum(echo, 1e-12)) ** 3)
-            chance[is_one_of(material, GLASS)] *= _GLASS_RETURNS
+            echo = _echo(scene, rays, hits, distance, air)
+            chance = (1 - self.lost) / (1 + (_FAINTEST / echo) ** 3)
+            chance[is_one_of(scene.material[hits.triangle], GLASS)] *= _GLASS_RETURNS
             returned &= rng.random(len(rays), np.float32) < chance
-        noise = self.range_noise * rng.standard_normal(np.count_nonzero(returned), np.float32)
-        points = ((distance[returned] + noise)[:, None] * local[returned]).astype(np.float32)
-        rings = self.rings()
+            noise *= np.sqrt(1 + 5 * _FAINTEST / echo)
+            if air.rain:  # of the nearest drops, some are measured
+                drops = rng.exponential(4.0, len(rays)).astype(np.float32) + 1
+                rows = np.flatnonzero((rng.random(len(rays), np.float32) < 0.01 * air.rain) & (drops < distance))
+                distance[rows], returned[rows] = drops[rows], True
+        off = noise[returned] * rng.standard_normal(np.count_nonzero(returned), np.float32)
+        if self.beam_bias and rings is not None:
+            off += rng.normal(0, self.beam_bias, rings.max() + 1)[rings[returned]].astype(np.float32)
+        points = ((distance[returned] + off)[:, None] * local[returned]).astype(np.float32)
         return points, None if rings is None else rings[returned]
 
     def _rays(self, local: NDArray[np.float32], pose: Pose, motion: Motion | None) -> NDArray[np.float32]:
@@ -211,16 +233,35 @@ class Rosette(Scanner):
         return np.linspace(-0.5 * _SWEEP, 0.5 * _SWEEP, self.points, endpoint=False)
 
 
+def _echo(
+    scene: Scene, rays: NDArray[np.float32], hits: Hits, distance: NDArray[np.float32], air: Air
+) -> NDArray[np.float32]:
+    """(N,) strength of the echoes: reflectance over square metres of range."""
+    cosine = np.abs(np.einsum("ij,ij->i", hits.normal, rays[:, 3:]))
+    material, color = scene.material[hits.triangle], scene.color[hits.triangle]
+    reflectance = color.mean(axis=1) * INFRARED_GAIN[material]
+    # Paint over metal mirrors most of the light; how little it scatters differs from car to car.
+    paint = material == Material.CAR_PAINT
+    scattered = 0.003 ** np.modf(997 * color[paint].sum(axis=1))[0]
+    reflectance[paint] *= np.minimum(scattered + cosine[paint] ** 20, 1)
+    # The square root stands for the roughness of real surfaces, which echo at grazing angles as well.
+    far = np.clip(distance, _FOCUSED, 1e4)
+    echo = reflectance * np.sqrt(cosine) / far**2 * np.exp(-2 * far / air.haze)
+    echo[is_one_of(material, PAVED)] *= 1 - 0.8 * air.rain  # water mirrors
+    return np.maximum(echo, np.float32(1e-12))
+
+
 # Two blocks of 32 lasers, 1/3 degree apart above and 1/2 degree apart below, at 10 turns per second. Source:
 # Velodyne HDL-64E user's manual; range noise and reach as on its data sheet. Its beams are lines here, so that
-# every point lies on a surface. REAL_HDL_64E has those of the data sheet and loses as many pulses as KITTI's.
+# every point lies on a surface. REAL_HDL_64E has those of the data sheet, and the noise of KITTI's, whose ranges
+# are more alike within a ring than the data sheet's 2 cm, which hold for all lasers together.
 HDL_64E: Final = Lidar(
     elevations=(*(2.0 - k / 3 for k in range(32)), *(-8.83 - k / 2 for k in range(32))),
     azimuth_step=0.1728,
     max_range=120.0,
     range_noise=0.02,
 )
-REAL_HDL_64E: Final = replace(HDL_64E, divergence=0.002, lost=0.15)
+REAL_HDL_64E: Final = replace(HDL_64E, range_noise=0.009, beam_bias=0.015, divergence=0.002)
 
 # Velodyne VLP-16 and VLP-32C user's manuals.
 VLP_16: Final = Lidar(

@@ -1,7 +1,8 @@
-"""What lights the world: sun, sky and lamps, from noon to night and indoors."""
+"""What lights the world: sun, sky and lamps, from noon to night, in rain, in fog and indoors."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,10 +13,14 @@ Rgb = tuple[float, float, float]
 
 @dataclass(frozen=True, eq=False)
 class Lamp:
-    """A small source that shines everywhere: (3,) ``position`` and RGB ``intensity``, irradiance / pi at 1 m."""
+    """A small source: (3,) ``position`` and RGB ``intensity``, irradiance / pi at 1 m.
+
+    It shines everywhere or, with (3,) ``ahead``, as the low beam of a car does: level, and hardly above itself.
+    """
 
     position: NDArray[np.float64]
     intensity: NDArray[np.float64]
+    ahead: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class Light:
         shelter: a surface with something this close in front of it gets little light from the sky, metres;
         sheltered_below: if it is not higher than this.
         mirrored_sun: the share of the sun's light on what mirrors show.
+        exposed: how bright pictures are of what is their due.
+        rain: 0 for dry, 1 for a downpour: how wet the ground is, and how full the air of drops.
     """
 
     azimuth: float
@@ -51,6 +58,8 @@ class Light:
     shelter: float = 1.2
     sheltered_below: float = 1.2
     mirrored_sun: float = 0.3
+    exposed: float = 1.0
+    rain: float = 0.0
 
     @property
     def direction(self) -> NDArray[np.float32]:
@@ -62,7 +71,7 @@ class Light:
 
 
 def any_weather(rng: np.random.Generator) -> Light:
-    """Daylight of any time and weather: clear, cloudy, overcast, a low sun, haze or dusk."""
+    """Any time of day or night and weather: clear, cloudy, overcast, a low sun, haze, fog, rain or dusk."""
     light = Light(rng.uniform(-np.pi, np.pi), rng.uniform(0.35, 1.1), cover=rng.uniform(-0.6, 0.4))
     light = replace(light, sky=_tinted(rng.uniform(0.35, 1.0), light.sky), haze=900.0 * rng.uniform(1, 5))
     kind = rng.random()
@@ -83,9 +92,47 @@ def any_weather(rng: np.random.Generator) -> Light:
     elif kind < 0.75:  # the contrast of a dry day, and a sky that blinds
         light = replace(light, sky=_tinted(rng.uniform(0.15, 0.4), light.sky), bounce=_tinted(0.5, light.bounce))
         light = replace(light, horizon=(2.6, 2.6, 2.6), cloud=(4.0, 4.0, 4.0), haze=3000.0)
-    if rng.random() < 0.12:
+    elif kind < 0.83:
+        light = _night(rng)
+    air = rng.random()
+    if air < 0.1:
         light = replace(light, haze=rng.uniform(100, 500))
+    elif air < 0.14:  # fog
+        grey = _tinted(0.6, light.cloud)
+        light = replace(light, sun=_tinted(0.1, light.sun), horizon=grey, zenith=grey, cloud=grey)
+        light = replace(light, haze=rng.uniform(35, 120), sky=_tinted(0.7, grey), bounce=_tinted(0.2, grey))
+    elif air < 0.22:
+        light = _rain(rng, light)
     return light
+
+
+def headlights(eye: NDArray[np.float64], ahead: NDArray[np.float64]) -> Lamp:
+    """The low beam of the car whose camera is at ``eye`` and looks ``ahead``, both lamps as one."""
+    level = ahead * (1, 1, 0) / np.hypot(*ahead[:2])
+    place = eye + 1.0 * level
+    return Lamp(np.array([place[0], place[1], 0.7 * min(eye[2], 1.2)]), np.array([60.0, 58.0, 52.0]), level)
+
+
+def street_lamps(posts: Sequence[NDArray[np.float64]], eye: NDArray[np.float64], most: int = 5) -> tuple[Lamp, ...]:
+    """Light of those of the lamp ``posts``, each the (3,) place of a lamp, that are near a camera at ``eye``."""
+    near = sorted((post for post in posts if post[0] > eye[0] - 12), key=lambda post: abs(post[0] - eye[0] - 10))
+    return tuple(Lamp(post, np.array([14.0, 11.0, 7.0])) for post in near[:most])
+
+
+def _night(rng: np.random.Generator) -> Light:
+    """Next to no light but that of lamps."""
+    dim = rng.uniform(0.3, 1.5)
+    sky, town = _tinted(dim, (0.004, 0.005, 0.008)), _tinted(dim, (0.014, 0.012, 0.011))
+    light = Light(0.0, -0.5, sun=(0.0, 0.0, 0.0), sky=sky, bounce=_tinted(0.3, sky), zenith=sky, horizon=town)
+    return replace(light, cloud=town, cover=rng.uniform(-1, 0.4), glow=1.2, exposed=rng.uniform(0.15, 0.5))
+
+
+def _rain(rng: np.random.Generator, light: Light) -> Light:
+    """The same time of day under clouds from which it rains."""
+    grey = _tinted(rng.uniform(0.6, 0.9), light.horizon)
+    light = replace(light, sun=_tinted(0.04, light.sun), zenith=grey, horizon=grey, cloud=grey, cover=1.0)
+    light = replace(light, sky=_tinted(0.6, grey), bounce=_tinted(0.12, grey))
+    return replace(light, rain=rng.uniform(0.3, 1.0), haze=rng.uniform(120, 600))
 
 
 def indoors(rng: np.random.Generator, lamps: tuple[Lamp, ...]) -> Light:

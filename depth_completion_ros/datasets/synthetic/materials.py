@@ -23,7 +23,7 @@ class Material(IntEnum):
     BARK = 9
     CAR_PAINT = 10
     WINDOW = 11  # of a building: a frame and a mullion around glass
-    CAR_GLASS = 12
+    PANE = 12  # clear glass: of cars, shops, doors and tables
     LAMP = 13  # shines by itself
     WOOD = 14
     TILES = 15
@@ -36,9 +36,11 @@ class Material(IntEnum):
 
 
 # Mirror-like surfaces: they show what they reflect, and a LiDAR pulse that meets them rarely comes back.
-GLASS: Final = (Material.WINDOW, Material.CAR_GLASS)
+GLASS: Final = (Material.WINDOW, Material.PANE)
 GLOSSY: Final = (*GLASS, Material.CAR_PAINT, Material.METAL, Material.MIRROR, Material.SCREEN)
 MIRRORS: Final = (*GLASS, Material.METAL, Material.MIRROR, Material.SCREEN)  # for the light of ToF cameras
+
+PAVED: Final = (Material.ASPHALT, Material.ROAD_PAINT, Material.SLABS)  # what rain turns into mirrors
 
 # Reflectance at a laser's near-infrared over that in the image; plants are bright there.
 INFRARED_GAIN: Final = np.ones(len(Material), np.float32)

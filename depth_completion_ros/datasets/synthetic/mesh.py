@@ -5,7 +5,7 @@ Street coordinates: x along the street, y to the left, z up, metres; the road su
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
@@ -49,6 +49,10 @@ class Mesh:
 
     def __len__(self) -> int:
         return len(self.corners)
+
+    def __getitem__(self, rows: NDArray) -> Mesh:
+        """Some of the triangles."""
+        return Mesh(self.corners[rows], self.normals[rows], self.uv[rows], self.color[rows], self.material[rows])
 
     def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0, yaw: float = 0.0) -> Mesh:
         """Turned by ``yaw`` radians about the z axis, then shifted."""
@@ -137,11 +141,12 @@ def panels(
     panes: dict[tuple[int, int], Color],
     pane: Material,
     recess: float = 0.0,
+    clear: Container[tuple[int, int]] = (),
 ) -> Mesh:
     """A quadrilateral a, b, c, d cut at ``breaks`` (fractions along a-b and along a-d) into cells.
 
     The cells named in ``panes``, (column, row) to colour, are of the material ``pane`` and lie ``recess``
-    metres behind the wall: against (b - a) x (d - a), which points outside.
+    metres behind the wall: against (b - a) x (d - a), which points outside. Those in ``clear`` are clear glass.
     """
     a, b, c, d = np.asarray(corners, np.float32)
     s, t = (np.asarray(axis, np.float32)[:, None] for axis in breaks)
@@ -151,16 +156,14 @@ def panels(
     sheet = surface(grid, wall[0], wall[1], uv)
     columns, rows = np.array(list(panes), int).reshape(-1, 2).T
     keep = ~np.isin(np.arange(len(sheet)) // 2, columns + rows * (len(s) - 1))
-    parts = [
-        Mesh(
-            sheet.corners[keep], sheet.normals[keep], sheet.uv[keep], sheet.color[keep], sheet.material[keep]
-        )
-    ]
+    parts = [sheet[keep]]
     if panes:
         turn = ((0, 0), (0, 1), (1, 1), (1, 0))
         outer = np.stack([grid[rows + down, columns + right] for down, right in turn], axis=1)
         inner = outer - recess * _unit(cross(b - a, d - a))
-        parts.append(quads(inner, np.array(list(panes.values())), pane, unit_uv=True))
+        glass = quads(inner, np.array(list(panes.values())), pane, unit_uv=True)
+        glass.material[np.repeat([cell in clear for cell in panes], 2)] = Material.PANE
+        parts.append(glass)
         if recess:
             reveals = np.stack([outer, np.roll(outer, -1, axis=1), np.roll(inner, -1, axis=1), inner], axis=2)
             parts.append(quads(reveals.reshape(-1, 4, 3), wall[0]))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from depth_completion_ros.datasets.synthetic.materials import Material
-from depth_completion_ros.datasets.synthetic.mesh import Color, Mesh, box, cross, merge, tube
+from depth_completion_ros.datasets.synthetic.mesh import Color, Mesh, cross, merge, surface, tube
 
 LEAF_COLORS: Final[tuple[Color, ...]] = (
     (0.085, 0.145, 0.028), (0.11, 0.16, 0.03), (0.06, 0.11, 0.026), (0.17, 0.14, 0.03),
@@ -57,9 +57,15 @@ def tree(rng: np.random.Generator, height: float, spread: float, color: Color, l
 
 
 def hedge(rng: np.random.Generator, length: float, depth: float, height: float, color: Color) -> Mesh:
-    """A clipped hedge along x from the origin, ``depth`` wide about y = 0."""
-    half = depth / 2 - 0.06
-    core = box((0.05, -half, 0), (length - 0.05, half, height - 0.07), color, Material.FOLIAGE)
+    """A clipped hedge along x from the origin, ``depth`` wide about y = 0: leaves before a lumpy core."""
+    half, top = depth / 2 - 0.12, height - 0.12
+    up = np.linspace(0, top, 2 + int(top / 0.3))
+    profile = np.array([*((-half, z) for z in up), (0, top), *((half, z) for z in up[::-1])])
+    x = np.linspace(0, length, 2 + int(length / 0.3))
+    lumps = np.concatenate([np.broadcast_to(x[:, None, None], (len(x), len(profile), 1)),
+                            np.broadcast_to(profile, (len(x), len(profile), 2))], axis=2)  # fmt: skip
+    lumps = lumps + rng.normal(0, 0.07, lumps.shape) * (0, 1, 1)
+    core = surface(lumps, 0.8 * np.asarray(color), Material.FOLIAGE, smooth=True)
     count = int(220 * length * (depth + 2 * height) / 3)
     side = rng.choice(3, count, p=np.array([height, height, depth]) / (2 * height + depth))
     u, v = rng.uniform(0, 1, (2, count))
@@ -69,6 +75,23 @@ def hedge(rng: np.random.Generator, length: float, depth: float, height: float, 
     position = np.stack([u * length, across, up], axis=-1) + rng.normal(0, 0.03, (count, 3))
     position[:, 2] = np.abs(position[:, 2])
     return merge([core, leaves(rng, position, outward, rng.uniform(0.06, 0.13, count), color)])
+
+
+def bush(rng: np.random.Generator, color: Color) -> Mesh:
+    """A ball of leaves around a dark, lumpy middle, with its foot at the origin."""
+    radii = rng.uniform(0.5, 1.6, 3) * (1, 1, 0.8)
+    middle = np.array([0, 0, 0.6 * radii[2]])
+    polar, around = np.linspace(0, np.pi, 8)[:, None], np.linspace(0, 2 * np.pi, 14)
+    ball = np.stack(np.broadcast_arrays(
+        np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)), axis=-1)  # fmt: skip
+    far = rng.uniform(0.55, 0.95, ball.shape[:2])
+    far[:, -1] = far[:, 0]
+    core = surface(middle + ball * radii * far[..., None], 0.6 * np.asarray(color), Material.FOLIAGE, normals=ball)
+    count = int(500 * radii[0] * radii[2])
+    out = _directions(rng, count)
+    position = middle + out * radii * rng.uniform(0.75, 1.1, (count, 1))
+    position[:, 2] = np.abs(position[:, 2])
+    return merge([core, leaves(rng, position, out + np.array([0, 0, 0.2]), rng.uniform(0.06, 0.16, count), color)])
 
 
 def leaves(

@@ -12,7 +12,7 @@ import numpy as np
 
 from depth_completion_ros.datasets.synthetic import buildings, figures, furniture, nature, vehicles
 from depth_completion_ros.datasets.synthetic.materials import Material
-from depth_completion_ros.datasets.synthetic.mesh import Color, Mesh, box, ellipsoid, merge, surface, tube
+from depth_completion_ros.datasets.synthetic.mesh import Color, Mesh, box, merge, surface, tube
 from depth_completion_ros.datasets.synthetic.site import END, START, Site
 
 _STEEL: Final[Color] = (0.30, 0.31, 0.31)
@@ -33,15 +33,17 @@ def roadside(site: Site) -> Iterator[Mesh]:
         y = site.road + 0.9 if kind.paved and rng.random() < 0.5 else edge + rng.uniform(0.8, 14)
         yield lay.place(_tree(rng, abs(x)), x, side * y, kerb)
     for x, side in site.spots(kind.bushes):
-        yield lay.place(_bush(rng), x, side * (edge + rng.gamma(2, 3) + 0.8), kerb)
+        yield lay.place(nature.bush(rng, _leaf(rng)), x, side * (edge + rng.gamma(2, 3) + 0.8), kerb)
     for x, side in site.spots(kind.poles / 2):
         thing = (furniture.road_sign, _traffic_light, furniture.bin_box, lambda _: furniture.bollard())[rng.integers(4)]
         yield lay.place(thing(rng), x, side * (site.road + 0.45), kerb, np.pi if side < 0 or rng.random() < 0.5 else 0)
     gap = rng.uniform(22, 45)
     for x in np.arange(START, 150, gap) if rng.random() < 0.7 else ():
         side = int(np.sign(np.sin(x / gap * np.pi + 0.1)) or 1)
-        lamp = furniture.lamp_post(rng.uniform(6, 11))
-        yield lay.place(lamp, x, side * (site.road + 0.7), kerb, 0 if side > 0 else np.pi)
+        height, y = rng.uniform(6, 11), side * (site.road + 0.7)
+        yield lay.place(furniture.lamp_post(height), x, y, kerb, 0 if side > 0 else np.pi)
+        across, up = lay.at(x, y)
+        site.lamps.append(np.array([x, float(across) - 2.1 * side, float(up) + kerb + height]))
     for x, side in site.spots(kind.people, -5, 60):
         y = side * rng.uniform(site.road + 0.4, max(edge, site.road + 1.2))
         yield lay.place(figures.pedestrian(rng, rng.uniform(0.05, 0.45)), x, y, kerb, rng.uniform(0, 6.3))
@@ -50,14 +52,18 @@ def roadside(site: Site) -> Iterator[Mesh]:
 def traffic(site: Site, parking: float) -> Iterator[Mesh]:
     """Vehicles in the lanes, parked cars in a strip ``parking`` metres wide, and cyclists."""
     rng, lay = site.rng, site.lay
+    jam = rng.random() < 0.12 * site.kind.traffic
+    chance, gap, lorries = (0.9, (6.5, 13.0), 0.35) if jam else (0.25 * site.kind.traffic, (8.0, 35.0), 0.2)
     for side in (-1, 1):
         for k in range(site.lanes):
-            x = rng.uniform(6, 40)
+            # What stands in the lane beside may begin beside us.
+            is_own = side < 0 and k == site.own
+            x = rng.uniform(6, 14 if jam else 40) - (0 if is_own or not jam else 9)
             while x < 150:
-                if rng.random() < 0.25 * site.kind.traffic:
+                if rng.random() < chance:
                     y = side * (k + 0.5) * site.lane + rng.normal(0, 0.2)
-                    yield lay.place(any_vehicle(rng), x, y, 0.0, 0.0 if side < 0 else np.pi)
-                x += rng.uniform(8, 35)
+                    yield lay.place(any_vehicle(rng, lorries), x, y, 0.0, 0.0 if side < 0 else np.pi)
+                x += rng.uniform(*gap)
         if parking:
             x = START + rng.uniform(0, 6)
             while x < 110:
@@ -95,9 +101,9 @@ def background(site: Site) -> Iterator[Mesh]:
         yield surface([low, high], tone, Material.FOLIAGE, smooth=True)
 
 
-def any_vehicle(rng: np.random.Generator) -> Mesh:
-    """A car, or one in five times a lorry."""
-    if rng.random() < 0.2:
+def any_vehicle(rng: np.random.Generator, lorries: float = 0.2) -> Mesh:
+    """A car, or with the chance ``lorries`` a lorry."""
+    if rng.random() < lorries:
         return vehicles.lorry(_paint_of_lorry(rng), _paint_of_lorry(rng))
     return _any_car(rng)
 
@@ -201,7 +207,9 @@ def _paint_of_lorry(rng: np.random.Generator) -> Color:
 
 def _any_car(rng: np.random.Generator) -> Mesh:
     shape = vehicles.CAR_SHAPES[rng.integers(len(vehicles.CAR_SHAPES))]
-    return vehicles.car(shape, vehicles.CAR_COLORS[rng.integers(len(vehicles.CAR_COLORS))])
+    red, green, blue = vehicles.CAR_COLORS[rng.integers(len(vehicles.CAR_COLORS))]
+    shade = rng.uniform(0.6, 1.3)
+    return vehicles.car(shape, (shade * red, shade * green, shade * blue))
 
 
 def _tree(rng: np.random.Generator, distance: float, height: tuple[float, float] = (4, 13)) -> Mesh:
@@ -219,18 +227,6 @@ def _stock_tree(variant: int, leaves: int) -> Mesh:
     rng = np.random.default_rng(variant)
     spread = _STOCK_HEIGHT * rng.uniform(0.4, 0.8)
     return nature.tree(rng, _STOCK_HEIGHT, spread, (1.0, 1.0, 1.0), leaves)
-
-
-def _bush(rng: np.random.Generator) -> Mesh:
-    """A ball of leaves around a dark middle."""
-    radii = rng.uniform(0.5, 1.6, 3) * (1, 1, 0.8)
-    count, color = int(500 * radii[0] * radii[2]), np.array(_leaf(rng))
-    out = rng.normal(size=(count, 3))
-    out /= np.linalg.norm(out, axis=1, keepdims=True)
-    position = out * radii * rng.uniform(0.75, 1.1, (count, 1)) + (0, 0, 0.6 * radii[2])
-    position[:, 2] = np.abs(position[:, 2])
-    leaves = nature.leaves(rng, position, out + np.array([0, 0, 0.2]), rng.uniform(0.06, 0.16, count), tuple(color))
-    return merge([leaves, ellipsoid((0, 0, 0.55 * radii[2]), 0.8 * radii, 0.6 * color, Material.FOLIAGE)])
 
 
 def _leaf(rng: np.random.Generator) -> Color:

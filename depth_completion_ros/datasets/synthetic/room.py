@@ -66,7 +66,7 @@ def build_room(rng: np.random.Generator) -> Room:
         # Each wall is drawn along x from the origin, the room on its +y side, then turned to its place.
         x, y = ((0, 0), (width, 0), (width, length), (0, length))[side]
         parts.append(wall.moved(x, y, yaw=side * np.pi / 2))
-    parts += _middle(rng, width, length)
+    parts += _middle(rng, width, length, height)
     lamps, fixtures = _ceiling_lamps(rng, size)
     return Room(merge([*parts, *fixtures]), size, lamps)
 
@@ -79,7 +79,7 @@ def _wall(rng: np.random.Generator, run: float, height: float, color: ArrayLike,
         low = rng.uniform(0.4, run - 2.0)
         high = min(run - 0.4, low + rng.uniform(0.9, 2.4))
         sill, lintel = rng.choice([0.05, 0.9]), min(height - 0.2, 2.2)
-        yield from _opening(run, height, (low, high, sill, lintel), color, material)
+        yield from _opening(rng, run, height, (low, high, sill, lintel), color, material)
         if rng.random() < 0.6:
             yield interior.curtain(rng, 0.4, height - 0.1).moved(low - 0.3, 0.02, 0.03)
             yield interior.curtain(rng, 0.4, height - 0.1).moved(high - 0.1, 0.02, 0.03)
@@ -125,8 +125,8 @@ def _with_clutter(rng: np.random.Generator, piece: Piece, x: float, y: float, ya
     yield merge(things).moved(x, y, yaw=yaw)
 
 
-def _middle(rng: np.random.Generator, width: float, length: float) -> Iterator[Mesh]:
-    """A carpet, a table with chairs, and things on the floor."""
+def _middle(rng: np.random.Generator, width: float, length: float, height: float) -> Iterator[Mesh]:
+    """A carpet, a table with chairs, a wall of glass, and things on the floor."""
     if width > 3.5 and rng.random() < 0.6:
         x, y = rng.uniform(0.3, 0.5) * width, rng.uniform(0.35, 0.65) * length
         yaw = rng.uniform(0, 6.3)
@@ -141,14 +141,23 @@ def _middle(rng: np.random.Generator, width: float, length: float) -> Iterator[M
         x, y = rng.uniform(0.2, 0.4) * width, rng.uniform(0.2, 0.4) * length
         carpet = _slab(0.4 * width, 0.35 * length, 0.006, rng.uniform(0.03, 0.4, 3), Material.PAPER)
         yield carpet.moved(x, y)
+    if rng.random() < 0.1:
+        across = rng.uniform(0.5, 1.0) * width
+        x = rng.choice((0.0, width - across))
+        yield interior.partition(rng, across, height).moved(x, rng.uniform(0.25, 0.75) * length)
     for _ in range(rng.poisson(0.3 * width * length)):
         yield interior.clutter(rng).moved(rng.uniform(0.2, width - 0.2), rng.uniform(0.2, length - 0.2))
 
 
 def _opening(
-    run: float, height: float, hole: tuple[float, float, float, float], color: ArrayLike, material: Material
+    rng: np.random.Generator,
+    run: float,
+    height: float,
+    hole: tuple[float, float, float, float],
+    color: ArrayLike,
+    material: Material,
 ) -> Iterator[Mesh]:
-    """A wall around an open window with its frame; what is in the reveal is 25 cm deep."""
+    """A wall around a window with its frame, closed or open; what is in the reveal is 25 cm deep."""
     low, high, sill, lintel = hole
     for x0, x1, z0, z1 in (
         (0, low, 0, height),
@@ -163,6 +172,8 @@ def _opening(
         yield box((x, -0.16, sill), (x + 0.06, -0.1, lintel), _WHITE)
     for z in (sill, lintel - 0.06):
         yield box((low, -0.16, z), (high, -0.1, z + 0.06), _WHITE)
+    if rng.random() < 0.5:  # the others stand open
+        yield interior.pane((high, -0.13), (low, -0.13), sill, lintel)
     for x in (low, high):
         yield quads([[(x, 0, sill), (x, -0.25, sill), (x, -0.25, lintel), (x, 0, lintel)]], color, material)
     yield quads([[(low, 0, lintel), (high, 0, lintel), (high, -0.25, lintel), (low, -0.25, lintel)]], color, material)

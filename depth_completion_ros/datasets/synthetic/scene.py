@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from depth_completion_ros.datasets.synthetic.materials import GLASS, Material, is_one_of
 from depth_completion_ros.datasets.synthetic.mesh import Mesh
 
 
@@ -45,17 +46,31 @@ class Hits:
     barycentric: NDArray[np.float32]
     normal: NDArray[np.float32]
 
+    def __getitem__(self, rows: NDArray) -> Hits:
+        """Some of them."""
+        return Hits(self.distance[rows], self.triangle[rows], self.barycentric[rows], self.normal[rows])
+
+    def put(self, rows: NDArray, others: Hits) -> None:
+        """Overwrites some of them."""
+        self.distance[rows] = others.distance
+        self.triangle[rows] = others.triangle
+        self.barycentric[rows] = others.barycentric
+        self.normal[rows] = others.normal
+
 
 class Scene:
     """A still world, built once, and moving meshes that every frame sets anew.
+
+    Clear panes throw shadows like anything else, unless ``panes_shade`` is False, which costs a second tree.
 
     Attributes:
         material, color, corner_attributes: tables that ``Hits.triangle`` indexes: (T,) uint8, (T, 3) float32,
             and (T, 3, 5) float32 normal and texture coordinates of each corner.
     """
 
-    def __init__(self, still: Mesh, moving_capacity: int = 0) -> None:
+    def __init__(self, still: Mesh, moving_capacity: int = 0, panes_shade: bool = True) -> None:
         self._still = _caster(still)
+        self._shading = self._still if panes_shade else _caster(still[still.material != Material.PANE])
         self._moving = None
         self._still_count = len(still)
         total = len(still) + moving_capacity
@@ -77,16 +92,21 @@ class Scene:
             return hits
         moving = _hits(self._moving.cast_rays(tensor))
         nearer = np.flatnonzero(moving.distance < hits.distance)
-        hits.distance[nearer] = moving.distance[nearer]
-        hits.triangle[nearer] = moving.triangle[nearer] + self._still_count
-        hits.barycentric[nearer] = moving.barycentric[nearer]
-        hits.normal[nearer] = moving.normal[nearer]
+        hits.put(nearer, moving[nearer])
+        hits.triangle[nearer] += self._still_count
+        return hits
+
+    def beyond(self, rays: NDArray[np.float32], distance: NDArray[np.float32]) -> Hits:
+        """What (N, 6) rays meet behind the surface that they met at (N,) ``distance``, as seen from their start."""
+        passed = 1.00001 * distance + np.float32(0.001)
+        hits = self.cast(rays_from(rays[:, :3] + passed[:, None] * rays[:, 3:], rays[:, 3:]))
+        hits.distance[:] += passed
         return hits
 
     def blocked(self, rays: NDArray[np.float32], reach: float = np.inf) -> NDArray[np.bool_]:
         """Whether (N, 6) rays meet anything within ``reach`` lengths of their directions."""
         tensor = open3d().core.Tensor.from_numpy(rays)
-        blocked = self._still.test_occlusions(tensor, 0.0, reach).numpy()
+        blocked = self._shading.test_occlusions(tensor, 0.0, reach).numpy()
         if self._moving is not None:
             blocked |= self._moving.test_occlusions(tensor, 0.0, reach).numpy()
         return blocked
@@ -96,6 +116,16 @@ class Scene:
         self.color[rows] = mesh.color
         self.corner_attributes[rows, :, :3] = mesh.normals
         self.corner_attributes[rows, :, 3:] = mesh.uv
+
+
+def see_through(scene: Scene, rays: NDArray[np.float32], hits: Hits, rows: NDArray[np.integer]) -> None:
+    """Moves some of the ``hits``, which are on glass, to what is behind it, through three panes at most."""
+    for _ in range(3):
+        if not len(rows):
+            return
+        hits.put(rows, scene.beyond(rays[rows], hits.distance[rows]))
+        on_glass = is_one_of(scene.material[hits.triangle[rows]], GLASS)
+        rows = rows[on_glass & np.isfinite(hits.distance[rows])]
 
 
 def rays_from(start: ArrayLike, direction: NDArray[np.float32]) -> NDArray[np.float32]:

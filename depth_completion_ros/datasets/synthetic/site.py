@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -95,17 +95,19 @@ class Lay:
 
 @dataclass(frozen=True, eq=False)
 class Site:
-    """What the parts of the layout share."""
+    """What the parts of the layout share, and where those that place lamp posts note the (3,) places of the lamps."""
 
     rng: np.random.Generator
     kind: Kind
     lay: Lay
     lane: float
     lanes: int
+    own: int
     road: float
     edge: float
     kerb: float
     junction: float | None
+    lamps: list[NDArray[np.float64]] = field(default_factory=list)
 
     def is_free(self, x: float, width: float = 0.0) -> bool:
         """Whether the side of the road is free of the junction between x and x + width."""

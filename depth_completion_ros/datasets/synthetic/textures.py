@@ -36,6 +36,17 @@ def clouds(x: Array, y: Array) -> Array:
     return np.clip(0.5 + 1.6 * cover, 0.0, 1.0)
 
 
+def wetness(u: Array, v: Array) -> Array:
+    """How much of the ground is under water, 0..1, when it rains: puddles and damp."""
+    return np.clip(0.35 + 0.7 * _smooth(0.3 * u, v, 0.9) + 0.3 * _smooth(u, v, 0.21), 0.15, 1.0)
+
+
+def ripples(u: Array, v: Array) -> Array:
+    """(N, 3) by which the grain of wet ground turns its normal aside; water in puddles is smooth."""
+    rough = (1 - wetness(u, v)) * np.float32(0.09) + np.float32(0.008)
+    return np.stack([rough * _grain(u + 5 * k, v, 0.02) for k in range(2)] + [np.zeros_like(u)], axis=-1)
+
+
 def _grain(u: Array, v: Array, cell: float) -> Array:
     """Noise in -1..1, constant in square cells."""
     return _cells(u * np.float32(1 / cell), v * np.float32(1 / cell))

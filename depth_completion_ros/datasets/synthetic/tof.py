@@ -1,7 +1,8 @@
 """Time-of-flight cameras: a full depth image with holes, noise and flying pixels, or a pattern of spots.
 
 They light the scene themselves, so what comes back fades with the square of the distance; too little of it is
-no measurement, and its noise grows as it fades.
+no measurement, and its noise grows as it fades. Some of it comes back by way of another surface, which makes the
+corners of rooms rounder and farther than they are.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from depth_completion_ros.datasets.synthetic.materials import INFRARED_GAIN, MIRRORS, Material, is_one_of
+from depth_completion_ros.datasets.synthetic.materials import GLASS, INFRARED_GAIN, MIRRORS, Material, is_one_of
 from depth_completion_ros.datasets.synthetic.pose import Pose
-from depth_completion_ros.datasets.synthetic.scene import Scene, rays_from
+from depth_completion_ros.datasets.synthetic.scene import Scene, rays_from, see_through
 from depth_completion_ros.geometry.camera import Camera
 
+_THROUGH: Final = 0.4  # share of the frames in which glass is looked through; it is a hole in the others
+_ACROSS: Final = 64  # samples across the picture of the light that comes by way of other surfaces, and
+_SENT_ON: Final = 0.9  # the share of their light that these send on
 _FLYING: Final = 0.35  # share of the pixels at edges that mix near and far; the others are dropped
 
 
@@ -39,15 +43,16 @@ class Tof:
         """The (h, w) depth image, metres, 0 = hole, of a ToF sensor with the lens ``camera``."""
         rays = camera.rays()
         ahead = np.concatenate([np.nan_to_num(rays), np.ones_like(rays[..., :1])], axis=2)
-        depth, echo = _echo(scene, pose, ahead.reshape(-1, 3), self.max_range)
-        depth, echo = depth.reshape(rays.shape[:2]), echo.reshape(rays.shape[:2])
+        shape = rays.shape[:2]
+        depth, echo, normal = _echo(scene, pose, ahead.reshape(-1, 3), self.max_range, rng)
+        depth, echo, normal = depth.reshape(shape), echo.reshape(shape), normal.reshape(*shape, 3)
         # The corners get less of the sensor's own light.
         echo *= 1 / (1 + 0.5 * np.square(np.nan_to_num(rays)).sum(axis=2)) ** 2
         noise = self.noise * np.sqrt(0.5 / np.maximum(echo, 1e-6))
         # Neighbouring pixels share some of their noise, as after the filters inside such cameras.
         grain = rng.standard_normal(depth.shape, np.float32)
         grain = 0.7 * grain + 1.2 * cv2.GaussianBlur(grain, (0, 0), 1.5)
-        measured = depth + noise * grain
+        measured = depth + _detour(depth, echo, ahead, normal, camera.fx) + noise * grain
         hole = (depth == 0) | (echo < self.faintest * (1 + 0.1 * grain)) | ~np.isfinite(rays).all(axis=2)
         near, far = cv2.erode(depth, np.ones((3, 3))), cv2.dilate(depth, np.ones((3, 3)))
         edge = far > 1.06 * near
@@ -79,7 +84,7 @@ class TofSpots:
         ahead = np.concatenate(
             [(pixels - (camera.cx, camera.cy)) / (camera.fx, camera.fy), np.ones((len(pixels), 1))], axis=1
         ).astype(np.float32)
-        depth, echo = _echo(scene, pose, ahead, self.max_range)
+        depth, echo, _ = _echo(scene, pose, ahead, self.max_range, rng)
         depth = depth + 0.01 * depth * np.clip(rng.normal(1, 1 / 3), 0.01, 3) * rng.standard_normal(
             len(depth), np.float32
         )
@@ -106,11 +111,17 @@ class TofSpots:
 
 
 def _echo(
-    scene: Scene, pose: Pose, ahead: NDArray[np.float32], max_range: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """True depth, 0 for none, and the strength of the echo along (N, 3) directions with z = 1."""
+    scene: Scene, pose: Pose, ahead: NDArray[np.float32], max_range: float, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """True depth, 0 for none, the strength of the echo, and (N, 3) normals in the sensor's axes.
+
+    The (N, 3) directions ``ahead`` have z = 1.
+    """
     rays = rays_from(pose.position, pose.to_world(ahead))
     hits = scene.cast(rays)
+    on_glass = is_one_of(scene.material[hits.triangle], GLASS) & np.isfinite(hits.distance)
+    if rng.random() < _THROUGH:
+        see_through(scene, rays, hits, np.flatnonzero(on_glass))
     length = np.linalg.norm(rays[:, 3:], axis=1)
     depth = np.where(np.isfinite(hits.distance), hits.distance, 0)
     distance = depth * length
@@ -120,5 +131,45 @@ def _echo(
     # A mirror sends the light elsewhere, unless it is met head-on, when it blinds the sensor.
     reflectance = np.where(is_one_of(material, MIRRORS) | (material == Material.LAMP), 0.002, reflectance)
     echo = reflectance * cosine / np.maximum(distance, 0.1) ** 2
+    echo = np.where(on_glass, np.float32(0.5), 1) * echo  # it passes the pane twice
     depth[distance > max_range] = 0
-    return depth.astype(np.float32), echo.astype(np.float32)
+    return depth.astype(np.float32), echo.astype(np.float32), hits.normal @ pose.axes.T.astype(np.float32)
+
+
+def _detour(
+    depth: NDArray[np.float32],
+    echo: NDArray[np.float32],
+    ahead: NDArray[np.float32],
+    normal: NDArray[np.float32],
+    focal: float,
+) -> NDArray[np.float32]:
+    """(h, w) metres by which light that other surfaces sent on makes depth too great: multi-path interference.
+
+    Light that a surface Q sends to a surface P has come half of |Q| + |QP| - |P| farther than what P receives from
+    the sensor. How much it is follows from the form factor of the two; each sample stands for a piece of a ring
+    around the pixel.
+    """
+    step = max(1, depth.shape[1] // _ACROSS)
+    near = np.s_[step // 2 :: step, step // 2 :: step]
+    point = (ahead * depth[..., None])[near]
+    facing = normal[near] * -np.sign(np.einsum("ijk,ijk->ij", normal[near], point))[..., None]
+    length = np.linalg.norm(point, axis=2)
+    size = np.square(step / focal * depth[near])  # of a pixel, square metres
+    surface = np.dstack([point, facing, echo[near], length, size])
+    received = np.maximum(-np.einsum("ijk,ijk->ij", facing, point), 0.1 * length + 1e-3) / np.maximum(length, 0.1) ** 3
+    share, longer = np.zeros_like(length), np.zeros_like(length)
+    for radius in (1, 2, 3, 5, 8):
+        for angle in np.arange(8) * np.pi / 4 + 0.3 * radius:
+            down, right = np.rint([radius * np.sin(angle), radius * np.cos(angle)]).astype(int)
+            other = np.roll(surface, (down, right), (0, 1))
+            way = other[..., :3] - point
+            distance = np.linalg.norm(way, axis=2) + 1e-3
+            leaving = np.clip(-np.einsum("ijk,ijk->ij", other[..., 3:6], way) / distance, 0, 1)
+            arriving = np.clip(np.einsum("ijk,ijk->ij", facing, way) / distance, 0, 1)
+            area = other[..., 8] * (2 * np.pi * radius * 0.5 * radius / 8)
+            form = leaving * arriving * np.minimum(area / (np.pi * distance**2), 0.2)
+            part = _SENT_ON * np.minimum(other[..., 6] / received, 2) * form
+            share += part
+            longer += part * 0.5 * np.maximum(other[..., 7] + distance - length, 0)
+    added = cv2.GaussianBlur((longer / (1 + share)).astype(np.float32), (0, 0), 1.0)
+    return np.asarray(cv2.resize(added, depth.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)

@@ -25,6 +25,7 @@ _UNPAINTED: Final = (0.5, 0.5, 0.5)
 _RUBBER: Final = (0.018, 0.018, 0.018)
 _TRIM: Final = (0.03, 0.03, 0.032)
 _ALLOY: Final = (0.22, 0.225, 0.23)
+_SEAT: Final = (0.05, 0.048, 0.045)
 _TINT: Final = (0.008, 0.010, 0.011)
 _RED_LAMP: Final = (0.42, 0.012, 0.01)
 _WHITE_LAMP: Final = (0.62, 0.64, 0.66)
@@ -109,13 +110,14 @@ def lorry(color: Color, cargo: Color) -> Mesh:
     frame = box((-3.9, -0.9, 0.55), (2.2, 0.9, 0.94), _TRIM)
     screen = [(4.01, -1.05, 1.55), (4.01, 1.05, 1.55), (4.01, 1.0, 2.45), (4.01, -1.0, 2.45)]
     sides = [[(2.6, y, 1.6), (3.7, y, 1.6), (3.6, y, 2.4), (2.6, y, 2.4)] for y in (-1.16, 1.16)]
-    glass = quads([screen, *sides], _TINT, Material.CAR_GLASS)
+    glass = quads([screen, *sides], _TINT, Material.PANE)
+    inside = quads(np.array([screen, *sides]) * (0.999, 0.99, 1), _TINT)
     guard = box((-3.98, -1.2, 0.42), (-3.9, 1.2, 0.56), _PLATE)
     lamps = [
         box((-4.02, y - 0.18, 0.62), (-3.98, y + 0.18, 0.78), _RED_LAMP, Material.LAMP) for y in (-0.95, 0.95)
     ]
     wheels = [_wheel(x, side * 1.1, side, 0.48) for x in (-2.6, 3.1) for side in (-1, 1)]
-    return merge([cab, hold, frame, glass, guard, *lamps, *wheels])
+    return merge([cab, hold, frame, glass, inside, guard, *lamps, *wheels])
 
 
 def _cross_section(share: float, top: float, low: float) -> list[tuple[float, float]]:
@@ -136,7 +138,7 @@ def _cap(ring: np.ndarray) -> Mesh:
 
 def _cabin(shape: CarShape) -> list[Mesh]:
     """Windscreens, sides with their pillars and a crowned roof."""
-    paint, glass = (_UNPAINTED, Material.CAR_PAINT), Material.CAR_GLASS
+    paint, glass = (_UNPAINTED, Material.CAR_PAINT), Material.PANE
     low, high = 0.90 * shape.width / 2, 0.72 * shape.width / 2
     base, top = shape.belt - 0.03, shape.height - 0.03
     (front, rear), (roof_front, roof_rear) = shape.screen, shape.roof
@@ -177,10 +179,25 @@ def _cabin(shape: CarShape) -> list[Mesh]:
             glass,
         ),
     ]
+    parts += _seats(shape, low)
     across = np.linspace(-1.0, 1.0, 5)
     along = np.linspace(roof_rear, roof_front, 4)
     crown = [[(x, y * high, top + 0.05 * (1 - y * y)) for y in across] for x in along]
     return [*parts, surface(crown, _UNPAINTED, Material.CAR_PAINT, smooth=True)]
+
+
+def _seats(shape: CarShape, half_width: float) -> list[Mesh]:
+    """What shows through the windows: a dashboard, a dark floor at their lower edge, seats and head rests."""
+    (front, rear), top = shape.screen, shape.height - 0.42
+    floor = [[(rear, y, shape.belt + 0.03), (front, y, shape.belt + 0.03)] for y in (-half_width, half_width)]
+    parts = [surface(np.array(floor) * (1, 0.97, 1), _TRIM)]
+    row = (shape.roof[0] - 0.75, 0.5 * (shape.roof[0] + shape.roof[1]) - 0.9)
+    for x in row if len(shape.panes) > 1 else row[:1]:
+        for y in (-0.5 * half_width, 0.5 * half_width):
+            parts.append(box((x, y - 0.24, shape.belt - 0.1), (x + 0.12, y + 0.24, top + 0.08), _SEAT))
+            parts.append(box((x - 0.05, y - 0.12, top + 0.1), (x + 0.03, y + 0.12, top + 0.27), _SEAT))
+    low, high = (front - 0.55, -0.8 * half_width, shape.belt), (front - 0.1, 0.8 * half_width, shape.belt + 0.06)
+    return [*parts, box(low, high, _TRIM)]
 
 
 def _wheels(shape: CarShape) -> list[Mesh]:

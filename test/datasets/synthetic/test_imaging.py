@@ -3,6 +3,7 @@ import pytest
 
 from depth_completion_ros.datasets.synthetic.imaging import SceneCamera
 from depth_completion_ros.datasets.synthetic.light import Light
+from depth_completion_ros.datasets.synthetic.materials import Material
 from depth_completion_ros.datasets.synthetic.mesh import box, merge, quads
 from depth_completion_ros.datasets.synthetic.pose import Pose
 from depth_completion_ros.datasets.synthetic.scene import Scene, open3d
@@ -93,3 +94,18 @@ def test_edges_are_smoothed():
     rows, columns = np.nonzero(between)
     assert len(rows) > 15
     assert np.abs(rows - top[columns]).max() <= 1
+
+
+def test_a_pane_shows_what_is_behind_it_and_has_its_own_depth():
+    pane = quads([[(10, 9, -9), (10, -9, -9), (10, -9, 9), (10, 9, 9)]], (0.01,) * 3, Material.PANE)
+    red = quads([[(20, 90, -90), (20, -90, -90), (20, -90, 90), (20, 90, 90)]], (0.6, 0.02, 0.02))
+    grey = quads([[(20, 90, -90), (20, -90, -90), (20, -90, 90), (20, 90, 90)]], (0.3, 0.3, 0.3))
+    hues = []
+    for behind in (red, grey):
+        image, depth = take(PINHOLE, merge([pane, behind]))
+        np.testing.assert_allclose(depth[15:30, 60:100], 5.0, rtol=1e-4)
+        hues.append(image[15:30, 60:100, 0].mean() - image[15:30, 60:100, 1].mean())
+    bare, _ = take(PINHOLE, red)
+    assert hues[0] > hues[1] + 20
+    assert image[15:30, 60:100].mean() > 20
+    assert hues[0] < bare[15:30, 60:100, 0].mean() - bare[15:30, 60:100, 1].mean()  # reflections wash it out

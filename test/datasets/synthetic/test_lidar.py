@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from depth_completion_ros.datasets.synthetic.lidar import HDL_64E, LIDARS, MID_40, VLP_16, Motion
+from depth_completion_ros.datasets.synthetic.lidar import HDL_64E, LIDARS, MID_40, VLP_16, Air, Motion
 from depth_completion_ros.datasets.synthetic.materials import Material
 from depth_completion_ros.datasets.synthetic.mesh import box, merge, quads
 from depth_completion_ros.datasets.synthetic.pose import Pose
@@ -73,7 +73,7 @@ def test_nothing_comes_back_from_beyond_the_range():
     ("color", "material", "half", "low", "high"),
     [
         ((0.5, 0.5, 0.5), Material.PLAIN, 10.0, 0.97, 0.995),  # a light wall nearby
-        ((0.5, 0.5, 0.5), Material.WINDOW, 10.0, 0.02, 0.08),  # glass lets pulses through
+        ((0.5, 0.5, 0.5), Material.WINDOW, 10.0, 0.02, 0.08),  # glass, and nothing behind it
         ((0.01, 0.01, 0.01), Material.PLAIN, 60.0, 0.0, 0.3),  # black and far away
         ((0.5, 0.5, 0.5), Material.PLAIN, 60.0, 0.9, 0.995),
     ],
@@ -82,6 +82,63 @@ def test_share_of_pulses_that_come_back(color, material, half, low, high):
     points, _ = HDL_64E.scan(room(color, material, half), ORIGIN, np.random.default_rng(0))
     share = len(points) / (64 * round(360 / HDL_64E.azimuth_step))
     assert low <= share <= high
+
+
+def test_beams_have_offsets_of_their_own():
+    biased, rings = replace(IDEAL, range_noise=0.0, beam_bias=0.05).scan(room(), ORIGIN, np.random.default_rng(0))
+    ideal, _ = replace(IDEAL, range_noise=0.0).scan(room(), ORIGIN, np.random.default_rng(0))
+    off = np.linalg.norm(biased, axis=1) - np.linalg.norm(ideal, axis=1)
+    of_beam = np.array([off[rings == ring].mean() for ring in range(64)])
+    np.testing.assert_allclose(off, of_beam[rings], atol=1e-4)
+    assert 0.03 < of_beam.std() < 0.07
+
+
+def test_faint_echoes_are_noisier():
+    sensor = replace(HDL_64E, range_noise=0.02)
+    spread = []
+    for reflectance in (0.5, 0.02):
+        points, _ = sensor.scan(room((reflectance,) * 3, half=40.0), ORIGIN, np.random.default_rng(0))
+        level = np.abs(points[:, 1]) < 1
+        spread.append(np.abs(points[level, 0]).std())
+    assert spread[1] > 1.2 * spread[0]
+
+
+def test_some_pulses_measure_what_is_behind_glass():
+    pane = quads([[(5, 5, -5), (5, -5, -5), (5, -5, 5), (5, 5, 5)]], (0.01,) * 3, Material.PANE)
+    wall = quads([[(8, 50, -50), (8, -50, -50), (8, -50, 50), (8, 50, 50)]], (0.5,) * 3)
+    points, _ = HDL_64E.scan(Scene(merge([pane, wall])), ORIGIN, np.random.default_rng(0))
+    shots = IDEAL.scan(Scene(pane), ORIGIN, np.random.default_rng(0))[0]
+    through = points[(np.abs(points[:, 1] / points[:, 0]) < 0.99) & (np.abs(points[:, 2] / points[:, 0]) < 0.99)]
+    on_pane = np.abs(through[:, 0] - 5) < 0.2
+    assert 0.02 < on_pane.sum() / len(shots) < 0.08
+    assert 0.1 < (~on_pane).sum() / len(shots) < 0.3
+    np.testing.assert_allclose(through[~on_pane, 0], 8, atol=0.2)
+
+
+def test_dark_paint_is_seen_head_on_only():
+    # The share of a paint's light that scatters hangs on its colour; some of these scatter next to nothing.
+    lost = []
+    for shade in np.linspace(0.01, 0.03, 9):
+        points, _ = HDL_64E.scan(room((shade,) * 3, Material.CAR_PAINT), ORIGIN, np.random.default_rng(0))
+        off = np.abs(np.degrees(np.arctan2(points[:, 1], points[:, 0])))
+        ahead, slanting = ((off > low) & (off < low + 4) for low in (0, 38))
+        assert ahead.sum() > 0.5 * 64 * 8 / 0.1728
+        lost.append(slanting.sum() < 0.1 * ahead.sum())
+    assert 0 < sum(lost) < len(lost)
+
+
+def test_haze_and_rain_swallow_far_pulses_and_drops_send_some_back():
+    far = room(half=60.0)
+    count = [
+        len(HDL_64E.scan(far, ORIGIN, np.random.default_rng(0), air=air)[0])
+        for air in (Air(), Air(haze=300.0), Air(haze=25.0))
+    ]
+    assert count[0] >= count[1] > 0.5 * count[0]
+    assert count[2] < 0.3 * count[0]
+    points, rings = HDL_64E.scan(far, ORIGIN, np.random.default_rng(0), air=Air(rain=1.0))
+    early = np.linalg.norm(points, axis=1) < 55
+    assert 0.005 < early.mean() < 0.02
+    assert len(points) == len(rings)
 
 
 @pytest.mark.parametrize("name", LIDARS)

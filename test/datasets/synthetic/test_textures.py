@@ -7,7 +7,7 @@ from depth_completion_ros.datasets.synthetic.materials import Material
 SMOOTH = (
     Material.PLAIN,
     Material.CAR_PAINT,
-    Material.CAR_GLASS,
+    Material.PANE,
     Material.LAMP,
     Material.METAL,
     Material.MIRROR,

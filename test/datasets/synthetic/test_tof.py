@@ -44,7 +44,7 @@ def test_a_light_wall_is_measured_everywhere_with_noise_that_grows_with_distance
     [
         (0.02, Material.PLAIN, 4.0),
         (0.5, Material.MIRROR, 2.0),
-        (0.5, Material.CAR_GLASS, 2.0),
+        (0.5, Material.PANE, 2.0),
         (0.5, Material.PLAIN, 12.0),
     ],
     ids=["dark", "mirror", "glass", "out of range"],
@@ -77,3 +77,22 @@ def test_spots_lie_on_the_wall_in_a_grid():
 
 def test_spots_do_not_come_back_from_mirrors():
     assert len(TofSpots().measure(Scene(wall(3.0, 0.5, Material.MIRROR)), LENS, POSE, np.random.default_rng(0))) == 0
+
+
+def test_corners_look_rounder_and_farther_than_they_are():
+    # Two walls that meet at right angles 3 m ahead, seen along the line that halves the angle.
+    walls = [[(3, 0, -2), (1, side * 2, -2), (1, side * 2, 2), (3, 0, 2)] for side in (-1, 1)]
+    depth = measure(quads(walls, (0.5,) * 3), replace(Tof(), noise=0))
+    slant = np.abs(LENS.rays()[..., 0])
+    error = np.where(depth > 0, depth - 3 / (1 + slant), 0)[40:150]
+    corner, outside = error[:, 118:138], error[:, [30, 225]]
+    assert 0.005 < corner[corner != 0].mean() < 0.1
+    assert np.abs(outside).max() < 0.6 * corner[corner != 0].mean()
+
+
+def test_glass_is_looked_through_or_is_a_hole():
+    world = Scene(merge([wall(1.5, 0.01, Material.PANE), wall(3.0, 0.5)]))
+    seen = [Tof(noise=0.0).measure(world, LENS, POSE, np.random.default_rng(seed)) for seed in range(12)]
+    shares = np.array([(depth > 0).mean() for depth in seen])
+    assert set(np.round(shares, 1)) == {0.0, 1.0}
+    np.testing.assert_allclose(max(seen, key=np.mean)[90:100], 3.0, atol=0.05)

@@ -1,0 +1,98 @@
+"""The choice of a data source and of LiDAR lines, which several commands offer."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from depth_completion_ros.datasets import FrameSource
+    from depth_completion_ros.frame import Frame
+
+
+def add_data_options(parser: argparse._ActionsContainer) -> None:
+    """Adds --cache, --frames and --lines; --data is each command's own."""
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep frames there once they are made or read")
+    parser.add_argument("--frames", type=frame_range, metavar="A:B", help="frames A to B-1 only")
+    parser.add_argument(
+        "--lines",
+        type=line_counts,
+        metavar="N,N,...",
+        help="LiDAR lines that the models get, e.g. 32,16,8,4; 'all' for everything that was measured",
+    )
+
+
+def open_data(text: str, cache: Path | None) -> tuple[FrameSource, float | None]:
+    """Opens a source given as ``path,option=value,...``, and says which weight it was given, if any.
+
+    Raises:
+        ValueError: it is no source of frames, has no such option, or its frames cannot be cached.
+        OSError: it is not there.
+    """
+    from depth_completion_ros.datasets import IndexedSource, open_source
+    from depth_completion_ros.datasets.cache import keep_frames
+
+    path, *assignments = text.split(",")
+    options = dict(assignment(each) for each in assignments)
+    weight = options.pop("weight", None)
+    source = open_source(path, **options)
+    if cache is not None:
+        if not isinstance(source, IndexedSource):
+            raise ValueError(f"{path} can only be read in order, which no cache can hold")
+        label = ",".join([path, *(f"{key}={value}" for key, value in sorted(options.items()))])
+        source = keep_frames(source, cache, label)
+    return source, None if weight is None else float(weight)
+
+
+def read_frames(options: argparse.Namespace) -> Iterator[Frame]:
+    """The frames of ``options.data`` that were asked for, with a bar that shows how far it is.
+
+    Raises:
+        ValueError, OSError: as :func:`open_data`, or none of the frames were asked for, or one is damaged.
+    """
+    from tqdm import tqdm
+
+    from depth_completion_ros.datasets import IndexedSource
+
+    source, _ = open_data(options.data, options.cache)
+    chosen = range(len(source))[options.frames or slice(None)]
+    if not chosen:
+        raise ValueError(f"{options.data} has {len(source)} frames, none of those asked for with --frames")
+    if isinstance(source, IndexedSource):
+        frames: Iterator[Frame] = (source[index] for index in chosen)
+    else:
+        frames = islice(source, chosen.start, chosen.stop)
+    return iter(tqdm(frames, total=len(chosen), unit="frame", disable=None))
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """``name=value`` with the value as the number or truth that it looks like."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"option {text!r} is not of the form NAME=VALUE")
+    if re.fullmatch(r"-?\d+", value):
+        return name, int(value)
+    return name, {"true": True, "false": False}.get(value, value)
+
+
+def frame_range(text: str) -> slice:
+    """``10:20``, ``:20`` or ``10:`` as a slice."""
+    match = re.fullmatch(r"(\d*):(\d*)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is no range of frames, expected e.g. 10:20, :20 or 10:")
+    first, last = match.groups()
+    return slice(int(first or 0), int(last) if last else None)
+
+
+def line_counts(text: str) -> list[int | None]:
+    """``all,32,16`` as numbers, None for all."""
+    counts: list[int | None] = []
+    for word in text.split(","):
+        if word != "all" and not re.fullmatch(r"[1-9]\d*", word):
+            raise argparse.ArgumentTypeError(f"{word!r} is no number of lines, expected e.g. 32,16,8,4 or all,16")
+        counts.append(None if word == "all" else int(word))
+    return list(dict.fromkeys(counts))

@@ -1,0 +1,73 @@
+"""Fits the confidence of a model to frames with ground truth; see :mod:`~depth_completion_ros.confidence`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from depth_completion_ros.confidence import BLOCK, CLUES, TOLERANCE, Calibration, clues, fit
+from depth_completion_ros.evaluation.comparison import at_lines
+from depth_completion_ros.frame import Frame
+from depth_completion_ros.pipeline import DepthCompleter
+
+_SAMPLES = 3000  # of one frame at one number of lines: pixels near each other tell the same
+
+
+def calibrate(
+    completer: DepthCompleter, frames: Iterable[Frame], line_counts: Sequence[int | None], seed: int = 0
+) -> Calibration:
+    """Fits what the model's confidence will mean.
+
+    Args:
+        completer: its own ``calibration`` does not count.
+        frames: that no training saw, with ground truth; each counts at every number of lines that it has.
+        line_counts: None is everything that was measured.
+        seed: of the choice of pixels.
+
+    Raises:
+        ValueError: no frame could be used.
+    """
+    parts: dict[str, list[NDArray[np.floating]]] = {name: [] for name in CLUES}
+    correct: list[NDArray[np.bool_]] = []
+    before, completer.calibration = completer.calibration, None
+    try:
+        for number, frame in enumerate(frames):
+            for lines in line_counts:
+                thinned = at_lines(frame, lines)
+                if thinned is None:
+                    continue
+                rng = np.random.default_rng([seed, number, lines or 0])
+                values, right = _sample(completer, thinned, rng)
+                correct.append(right)
+                for name, value in values.items():
+                    parts[name].append(value)
+    finally:
+        completer.calibration = before
+    if not correct:
+        raise ValueError("no frame has a ground truth and as many LiDAR lines as were asked for: nothing to learn from")
+    return fit({name: np.concatenate(part) for name, part in parts.items()}, np.concatenate(correct))
+
+
+def _sample(
+    completer: DepthCompleter, frame: Frame, rng: np.random.Generator
+) -> tuple[dict[str, NDArray[np.floating]], NDArray[np.bool_]]:
+    """The clues at some pixels with ground truth, and whether depth is within 5 % of the truth there."""
+    completion = completer.complete(frame)
+    assert frame.ground_truth is not None
+    scored = np.flatnonzero((frame.ground_truth > 0) & np.isfinite(completion.depth))
+    pixels = rng.choice(scored, min(_SAMPLES, len(scored)), replace=False)
+    depth, truth = completion.depth.flat[pixels], frame.ground_truth.flat[pixels]
+    with torch.inference_mode():
+        found = clues(
+            torch.from_numpy(completion.depth), torch.from_numpy(completion.confidence), completion.sparse_depth
+        )
+    size = frame.ground_truth.shape
+    row, column = np.unravel_index(pixels, size)
+    values = {}
+    for name, maps in found.items():
+        step = 1 if maps.shape == size else BLOCK
+        values[name] = maps.numpy()[row // step, column // step] if maps.ndim else np.full(len(pixels), maps.item())
+    return values, np.abs(depth - truth) <= TOLERANCE * truth

@@ -1,0 +1,75 @@
+"""What is fitted lands in the checkpoint, and the confidence is what it says from then on."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from depth_completion_ros import Camera, DepthCompleter, datasets
+from depth_completion_ros.checkpoints import load_checkpoint, save_checkpoint
+from depth_completion_ros.cli.main import main
+from depth_completion_ros.confidence import CLUES, MEANING, Calibration
+from depth_completion_ros.datasets import IndexedSource
+from depth_completion_ros.frame import Frame
+from depth_completion_ros.networks.registry import create
+
+
+@pytest.fixture(autouse=True)
+def rough(monkeypatch):
+    """A source by the name of ``rough``: surfaces smooth on the left and rough on the right."""
+
+    class Rough(IndexedSource):
+        name = "rough"
+
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            rng = np.random.default_rng(index)
+            truth = (15 * np.exp(rng.normal(0, 1, (48, 64)) * np.linspace(0, 0.25, 64))).astype(np.float32)
+            depth = np.where(rng.random(truth.shape) < 0.1, truth, 0).astype(np.float32)
+            camera = Camera(64, 48, 60.0, 60.0, 31.5, 23.5)
+            return Frame(index, camera, depth=depth, ground_truth=truth)
+
+    monkeypatch.setattr(datasets, "open_source", lambda path: {"rough": Rough()}[path])
+
+
+def test_the_calibration_goes_into_the_checkpoint(tmp_path, capsys):
+    torch.manual_seed(0)
+    save_checkpoint(create("auxiliary", preset="lite"), tmp_path)
+    before = load_checkpoint(tmp_path)
+    sparse = datasets.open_source("rough")[0].depth
+    uncalibrated = DepthCompleter("auxiliary", "cpu", checkpoint=tmp_path)
+    assert uncalibrated.confidence_meaning == before.confidence_meaning
+    assert main(["calibrate", str(tmp_path), "--data", "rough", "--lines", "all", "--device", "cpu"]) == 0
+    assert str(tmp_path) in capsys.readouterr().err
+
+    network = load_checkpoint(tmp_path)
+    assert set(network.calibration) == set(CLUES)
+    for key, value in before.state_dict().items():
+        assert torch.equal(network.state_dict()[key], value)
+    completer = DepthCompleter("auxiliary", "cpu", checkpoint=tmp_path)
+    assert completer.confidence_meaning == MEANING
+    raw, completion = uncalibrated(None, sparse), completer(None, sparse)
+    np.testing.assert_array_equal(completion.depth, raw.depth)
+    expected = Calibration(network.calibration)(torch.tensor(raw.depth), torch.tensor(raw.confidence), sparse)
+    np.testing.assert_allclose(completion.confidence, expected, atol=1e-6)
+    assert not np.allclose(completion.confidence, raw.confidence)
+    # Saved anew, as when it is exported, it keeps what was fitted; and what was fitted once can be fitted again.
+    save_checkpoint(network, tmp_path / "copy")
+    assert load_checkpoint(tmp_path / "copy").calibration == network.calibration
+    assert main(["calibrate", str(tmp_path), "--data", "rough", "--lines", "all", "--device", "cpu"]) == 0
+    assert load_checkpoint(tmp_path).calibration == network.calibration
+
+
+def test_classical_is_printed(capsys):
+    assert main(["calibrate", "classical", "--data", "rough", "--lines", "all"]) == 0
+    curves = json.loads(capsys.readouterr().out)
+    assert set(curves) == set(CLUES)
+    Calibration(curves)
+
+
+def test_what_is_no_checkpoint_is_said(tmp_path, capsys):
+    assert main(["calibrate", str(tmp_path), "--data", "rough"]) == 2
+    assert "no such checkpoint" in capsys.readouterr().err

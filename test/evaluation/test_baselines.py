@@ -1,0 +1,67 @@
+"""The simple methods against what they must give on images whose answer is known."""
+
+import numpy as np
+import pytest
+
+from depth_completion_ros.evaluation.baselines import BASELINES, ip_basic_fast, linear, nearest
+
+
+def sparse(depth, share, seed=0):
+    return np.where(np.random.default_rng(seed).random(depth.shape) < share, depth, 0).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("share", [0.2, 0.004])
+def test_a_wall_is_completed_everywhere(name, share):
+    completed = BASELINES[name](sparse(np.full((80, 120), 12.0), share))
+    assert completed.dtype == np.float32
+    np.testing.assert_allclose(completed, 12, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_pixel_gets_a_depth_that_was_measured_around(name):
+    measured = np.zeros((100, 160), np.float32)
+    measured[60, ::3], measured[95, ::3] = 30, 6  # two lines, far apart, and nothing above
+    completed = BASELINES[name](measured)
+    assert (completed >= 5.99).all() and (completed <= 30.01).all()
+
+
+@pytest.mark.parametrize("name", [name for name in BASELINES if name.startswith("IP-Basic")])
+def test_ip_basic_beyond_its_hundred_metres_and_without_measurement(name):
+    completed = BASELINES[name](sparse(np.full((40, 50), 150.0), 0.1))
+    np.testing.assert_allclose(completed, 99.8, rtol=1e-4)
+    with pytest.raises(ValueError, match="no measurement"):
+        BASELINES[name](np.zeros((40, 50), np.float32))
+
+
+def test_nearest_is_the_nearest():
+    measured = sparse(np.random.default_rng(1).uniform(1, 80, (20, 30)), 0.05)
+    row, column = np.nonzero(measured)
+    v, u = np.indices(measured.shape)
+    distances = (v[..., None] - row) ** 2 + (u[..., None] - column) ** 2
+    closest = distances == distances.min(-1, keepdims=True)  # of several, any will do
+    completed = nearest(measured)
+    assert (closest & (completed[..., None] == measured[row, column])).any(-1).all()
+
+
+def test_linear_is_exact_on_a_ramp_between_measurements():
+    v, u = np.indices((40, 60))
+    ramp = (5 + 0.3 * v + 0.1 * u).astype(np.float32)
+    measured = sparse(ramp, 0.1)
+    measured[[0, 0, -1, -1], [0, -1, 0, -1]] = ramp[[0, 0, -1, -1], [0, -1, 0, -1]]
+    np.testing.assert_allclose(linear(measured), ramp, rtol=1e-4)
+
+
+def test_linear_takes_the_nearest_outside():
+    measured = np.zeros((30, 30), np.float32)
+    measured[[10, 10, 20], [10, 20, 10]] = 4, 6, 8
+    completed = linear(measured)
+    assert completed[0, 0] == 4 and completed[0, 29] == 6 and completed[29, 0] == 8
+    assert completed[10, 15] == pytest.approx(5)
+
+
+def test_ip_basic_prefers_the_near():
+    measured = np.zeros((40, 40), np.float32)
+    measured[20, 18], measured[20, 20] = 30, 10
+    completed = ip_basic_fast(measured)
+    assert completed[20, 20] == pytest.approx(10, abs=0.5)
