@@ -2,7 +2,7 @@
 
 Ours, after Jun et al. (CVPR 2024, see :mod:`~depth_completion_ros.networks.mspn`). What differs from the paper:
 
-* Depth is inverse depth here, over that of the mean measurement: planes are linear in it, and scale does not matter.
+* Depth is the logarithm of depth here, less that of the mean measurement, so that scale does not matter.
 * It starts from local planes through the measurements (:mod:`~depth_completion_ros.networks.planes`), which every scale
   of the encoder is told, however sparse they are. The network predicts by what factor a pixel differs from them.
 * The maps that propagate hold the predicted depth, corrected by what the measurements in a cell differ from it, each at
@@ -16,7 +16,6 @@ Ours, after Jun et al. (CVPR 2024, see :mod:`~depth_completion_ros.networks.mspn
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -24,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.layers import conv_block, residual_stage
-from depth_completion_ros.networks.planes import fit_planes
+from depth_completion_ros.networks.planes import CELL, NearCorrection, Surroundings, look_around
 from depth_completion_ros.networks.propagation.masked import MaskedPropagation, iteration_count
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput
 
@@ -36,9 +35,6 @@ _FINE_ITERATIONS = 3
 _LEAST_ITERATIONS = 4
 _COARSE_CELL = 8  # pixels
 _LARGEST_CELL = 32
-_DETAIL_TAPS = (11, 5)  # rows and columns of cells of 2x2 pixels; scan lines are farther apart than a scan's points
-_DETAIL_BLUR = (2.0, 1.2)  # before training
-_DETAIL_DOUBT = 0.5  # in measurements, how much the plane counts against those next to a cell
 _TRUST = 2.0  # logit, before training, of the trust in a measurement that fits the prediction
 _SPREAD_ROOT = 4.0
 _CHOICE = (-1.0, 0.0, 1.0)  # logits, before training, of what is propagated, the plane, and that with detail
@@ -78,7 +74,7 @@ def check_initial_depth(network: CompletionNetwork, initial_depth: Tensor | None
 class MSPNLite(CompletionNetwork):
     """See the module. Takes images of any size, and at least one measurement."""
 
-    confidence_meaning = "the probability that the depth is within 5 % of the truth, as the network was trained to tell it"
+    confidence_meaning = "the probability that the depth is within 5 % of the truth, as far as training taught it"
 
     def __init__(self, mode: str, rules: str) -> None:
         super().__init__()
@@ -97,11 +93,10 @@ class MSPNLite(CompletionNetwork):
         self.fine = _Propagation(quarter, _FINE_WINDOW, keep_measured=rules == "nyu")
         self.fine_upsample = _Upsample(quarter)
         self.decode_half = _DecoderStage(quarter, half, state=True)
-        self.detail = _Detail(half)
-        self.choice = nn.Conv2d(half, 3, 3, padding=1)
-        _start_at_zero(self.choice, 3)
-        with torch.no_grad():
-            self.choice.bias[:] = torch.tensor(_CHOICE)
+        self.detail = NearCorrection(half)
+        self.choice = nn.Conv2d(half, len(_CHOICE), 3, padding=1)
+        nn.init.zeros_(self.choice.weight)
+        self.choice.bias = nn.Parameter(torch.tensor(_CHOICE))
         self.half_upsample = _Upsample(half)
         self.confidence = nn.Conv2d(half + 4, 1, 3, padding=1)
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
@@ -122,8 +117,7 @@ class MSPNLite(CompletionNetwork):
         image = functional.pad(image, padding, mode="replicate")
         sparse_depth = functional.pad(sparse_depth.float(), padding)
 
-        with torch.autocast(sparse_depth.device.type, enabled=False):
-            known = _look_around(sparse_depth)
+        known = look_around(sparse_depth)
         scale = known.scale
         iterations = iteration_count(known.covered(_COARSE_CELL), minimum=_LEAST_ITERATIONS, window=_COARSE_WINDOW)
         estimate = None
@@ -132,7 +126,7 @@ class MSPNLite(CompletionNetwork):
         skips = self._encode(image, known, estimate)
         features = self.decode_sixteenth(skips[4], skips[3])
         features = self.decode_eighth(features, skips[2])
-        base = functional.avg_pool2d(known.plane, _COARSE_CELL // 2)
+        base = functional.avg_pool2d(known.plane, _COARSE_CELL // CELL)
         if estimate is not None:
             base = functional.avg_pool2d(estimate, _COARSE_CELL)
         initial, state = self.coarse(features, base, known, iterations)
@@ -150,18 +144,18 @@ class MSPNLite(CompletionNetwork):
         shares = self.choice(features).float().softmax(1)
         choices = torch.cat([depth, known.plane, known.plane + self.detail(features, known)], 1)
         depth = (shares * choices).sum(1, keepdim=True)
-        logit = self.confidence(torch.cat([features, *known.doubts(features.dtype), mask.to(features.dtype)], 1))
+        logit = self.confidence(torch.cat([features, torch.cat([known.doubts(), mask], 1).to(features.dtype)], 1))
         depth, mask = self.half_upsample(features, torch.cat([depth, mask], 1)).chunk(2, 1)
         logit = functional.interpolate(logit.float(), depth.shape[-2:], mode="bilinear", align_corners=False)
         initial = functional.interpolate(initial, depth.shape[-2:], mode="bilinear", align_corners=False)
         outputs = (scale + depth).exp(), logit.sigmoid(), (scale + initial).exp(), logit
         return MSPNOutput(*(each[..., :height, :width] for each in outputs))
 
-    def _encode(self, image: Tensor, known: _Surroundings, estimate: Tensor | None) -> list[Tensor]:
+    def _encode(self, image: Tensor, known: Surroundings, estimate: Tensor | None) -> list[Tensor]:
         """The maps at 1/2, 1/4, 1/8, 1/16 and 1/32."""
         dtype = self.decode_half.below.weight.dtype
         features = image.to(dtype)
-        depth = torch.cat([known.plane, *known.doubts(dtype), known.count.clamp(max=1)], 1)
+        depth = torch.cat([known.plane, known.doubts(), known.count.clamp(max=1)], 1)
         maps = []
         for stage in self.encoder:
             told = depth
@@ -206,7 +200,7 @@ class _DecoderStage(nn.Module):
 
 
 class _Propagation(nn.Module):
-    """Predicts the inverse depth, compares it with the measurements, and spreads these from cell to cell."""
+    """Predicts the depth, compares it with the measurements, and spreads these from cell to cell."""
 
     def __init__(self, width: int, window: int, *, keep_measured: bool) -> None:
         super().__init__()
@@ -217,7 +211,7 @@ class _Propagation(nn.Module):
         self.doubt = nn.Parameter(torch.tensor(2.0))
         _start_at_zero(self.head, 2)
 
-    def forward(self, features: Tensor, base: Tensor, known: _Surroundings, iterations: int) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor, base: Tensor, known: Surroundings, iterations: int) -> tuple[Tensor, Tensor]:
         """The depth before, (N, 1, h, w), and depth and mask after propagation, (N, 2, h, w)."""
         guidance, correction, trust = self.head(features).split([_EMBEDDING, 1, 1], 1)
         depth = base + _limited(correction)
@@ -242,35 +236,6 @@ class _Propagation(nn.Module):
         return depth, torch.cat([-_SPREAD_ROOT * refined.log(), mask], 1)
 
 
-class _Detail(nn.Module):
-    """How far the measurements next to a pixel lie from the plane: a mean whose weights depend on the features."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.head = nn.Conv2d(width, math.prod(_DETAIL_TAPS) + 1, 1)
-        _start_at_zero(self.head, self.head.out_channels)
-        rows, columns = (
-            -0.5 * ((torch.arange(taps) - taps // 2) / blur) ** 2
-            for taps, blur in zip(_DETAIL_TAPS, _DETAIL_BLUR, strict=True)
-        )
-        assert self.head.bias is not None
-        with torch.no_grad():
-            self.head.bias[:-1] = (rows[:, None] + columns).flatten()
-            self.head.bias[-1] = math.log(_DETAIL_DOUBT)
-
-    def forward(self, features: Tensor, known: _Surroundings) -> Tensor:
-        """(N, width, h, w) -> (N, 1, h, w), to be added to the plane's depth."""
-        logits = self.head(features).float()
-        weights = logits.clamp(max=5).exp()
-        difference = known.count * (known.measured - known.plane)
-        padding = [taps // 2 for taps in _DETAIL_TAPS]
-        shape = *logits.shape[-2:],
-        around = functional.unfold(difference, _DETAIL_TAPS, padding=padding).unflatten(2, shape)
-        counts = functional.unfold(known.count, _DETAIL_TAPS, padding=padding).unflatten(2, shape)
-        near, doubt = weights[:, :-1], weights[:, -1:]
-        return (near * around).sum(1, keepdim=True) / ((near * counts).sum(1, keepdim=True) + doubt)
-
-
 class _Upsample(nn.Module):
     """Corrects the depth, then doubles the maps: each new pixel combines the four old ones nearest to it."""
 
@@ -291,50 +256,6 @@ class _Upsample(nn.Module):
             taps = [padded[..., down + y : down + y + height, right + x : right + x + width] for y, x in _PAIRS]
             quarters.append(sum(weights[:, part, tap, None] * old for tap, old in enumerate(taps)))
         return functional.pixel_shuffle(torch.stack(quarters, 2).flatten(1, 2), 2)
-
-
-@dataclass(frozen=True)
-class _Surroundings:
-    """What the measurements say of every cell of 2x2 pixels; maps are (N, 1, H / 2, W / 2) float32.
-
-    Attributes:
-        scale: (N, 1, 1, 1) mean log depth of the measurements, in metres; all else is relative to it.
-        plane: log depth of the plane through the measurements around.
-        measured: mean log depth of the measurements in the cell.
-        count: of these measurements.
-        deviation, slant, distance: see :class:`~depth_completion_ros.networks.planes.Planes`.
-    """
-
-    scale: Tensor
-    plane: Tensor
-    measured: Tensor
-    count: Tensor
-    deviation: Tensor
-    slant: Tensor
-    distance: Tensor
-
-    def covered(self, pixels: int) -> Tensor:
-        """(N, 1, H / pixels, W / pixels) bool, whether there is a measurement in a cell of so many pixels."""
-        return functional.max_pool2d(self.count, pixels // 2) > 0
-
-    def doubts(self, dtype: torch.dtype) -> list[Tensor]:
-        """What tells how far the plane may be wrong, as maps of moderate numbers."""
-        maps = (10 * self.deviation).clamp(max=10), (10 * self.slant).clamp(max=10), self.distance.log()
-        return [each.to(dtype) for each in maps]
-
-
-def _look_around(sparse_depth: Tensor) -> _Surroundings:
-    """(N, 1, H, W) metres -> what is known without the network."""
-    measured = (sparse_depth > 0).float()
-    logarithm = torch.where(sparse_depth > 0, sparse_depth, 1).log()
-    scale = logarithm.sum((1, 2, 3), keepdim=True) / measured.sum((1, 2, 3), keepdim=True)
-    maps = torch.cat([measured * (logarithm - scale), measured], 1)
-    mean, count = (4 * functional.avg_pool2d(maps, 2)).chunk(2, 1)
-    planes = fit_planes(sparse_depth)
-    maps = torch.cat([planes.log_depth - scale, planes.deviation, planes.slant, planes.distance], 1)
-    maps = functional.interpolate(maps, count.shape[-2:], mode="bilinear", align_corners=False)
-    plane, deviation, slant, distance = maps.split(1, 1)
-    return _Surroundings(scale, plane, mean / count.clamp(min=1), count, deviation, slant, distance)
 
 
 def _add_doubled(fine: Tensor, coarse: Tensor) -> Tensor:

@@ -86,13 +86,23 @@ def _silog(output: Any, batch: Batch) -> Tensor:
     return losses.silog_loss(output.depth, batch.ground_truth)
 
 
+def _robust_mspn(output: Any, batch: Batch) -> Tensor:
+    return _robust(output, batch) + 0.2 * _relative(output.initial_depth, batch)
+
+
+def _robust_auxiliary(output: Any, batch: Batch) -> Tensor:
+    image = (output.gray - batch.gray).square().mean()
+    return _robust(output, batch) + 1e-5 * image
+
+
 def _robust(output: Any, batch: Batch) -> Tensor:
-    """Of what is scored, a little of what propagation starts from, and of the confidence."""
-    truth = batch.ground_truth
-    weight = _within_reach(batch)
-    loss = losses.relative_loss(output.depth, truth, weight, 80.0)
-    loss = loss + 0.2 * losses.relative_loss(output.initial_depth, truth, weight, 80.0)
-    return loss + 0.05 * losses.confidence_loss(output.confidence_logit, output.depth, truth)
+    """Of the depth, and of the confidence, which is to take little away from it."""
+    confidence = losses.confidence_loss(output.confidence_logit, output.depth, batch.ground_truth)
+    return _relative(output.depth, batch) + 0.05 * confidence
+
+
+def _relative(depth: Tensor, batch: Batch) -> Tensor:
+    return losses.relative_loss(depth, batch.ground_truth, _within_reach(batch), 80.0)
 
 
 def _within_reach(batch: Batch) -> Tensor:
@@ -160,13 +170,13 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             sparsity=Sparsity(points=(10, 1000)),
         ),
         "any": Recipe(
-            loss=_robust,
+            loss=_robust_mspn,
             optimizer=_adamw,
             schedule=Cosine(end=20, warm_up=0.5, floor=0.02),
             epochs=20,
             batch=4,
             augmentation=Augmentation(crop=(224, 640), color=0.5),
-            sparsity=Sparsity(lines=(4, 64), points=None),
+            sparsity=Sparsity(lines=(2, 64)),
             clip=1.0,
         ),
     },
@@ -205,6 +215,16 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             epochs=20,
             batch=16,
             augmentation=Augmentation(crop=(352, 1216), image_dropout=0.0),
-        )
+        ),
+        "any": Recipe(
+            loss=_robust_auxiliary,
+            optimizer=_adamw,
+            schedule=Cosine(end=20, warm_up=0.5, floor=0.02),
+            epochs=20,
+            batch=4,
+            augmentation=Augmentation(crop=(224, 640), image_dropout=0.0),
+            sparsity=Sparsity(lines=(2, 64)),
+            clip=1.0,
+        ),
     },
 }
