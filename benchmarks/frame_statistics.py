@@ -5,7 +5,9 @@ python benchmarks/frame_statistics.py ../kitti/2011_09_26 --frames 40 --seed 3
 python benchmarks/frame_statistics.py --rooms picture.png              # a folder or files of images: images only
 
 Depth is that of the sensor in the picture: the median and the 10th and 90th percentile of image rows, the share of
-pixels with a measurement, and that of measurements on depth edges. Images are grey, scaled to 352 rows: mean,
+pixels with a measurement, and that of measurements on depth edges. Scans of LiDARs with rings, ahead: shots lost
+between neighbours on one surface, roughness along a ring (how far a point is off the line through its neighbours),
+points apart from both neighbours, and points that nearer ones should hide. Images are grey, scaled to 352 rows: mean,
 contrast, dark and burnt-out pixels, the share of pixels with a strong gradient, and the slope of the power spectrum.
 """
 
@@ -74,6 +76,43 @@ def of_depth(frame: Frame) -> dict[str, float]:
     return answer
 
 
+def of_scan(frame: Frame) -> dict[str, float]:
+    """Statistics of a LiDAR's rings, 38 degrees to either side of where it looks."""
+    assert frame.points is not None
+    assert frame.rings is not None
+    azimuth = np.arctan2(frame.points[:, 1], frame.points[:, 0])
+    ahead = np.flatnonzero(np.abs(azimuth) < np.radians(38))
+    order = ahead[np.lexsort((azimuth[ahead], frame.rings[ahead]))]
+    points, ring, azimuth = frame.points[order], np.asarray(frame.rings)[order], azimuth[order]
+    distance, height = np.linalg.norm(points, axis=1), points[:, 2]
+    same, gap = ring[1:] == ring[:-1], np.diff(azimuth)
+    step = np.median(gap[same & (gap > 0)])
+    nearer, further = np.minimum(distance[1:], distance[:-1]), np.abs(np.diff(distance))
+    missed = np.rint(gap / step) - 1
+    answer = {"scan: shots that came back, %": 100 * len(order) * step / np.radians(76) / len(np.unique(ring))}
+    for low, high in ((0, 15), (15, 40), (40, 80)):
+        smooth = same & (nearer >= low) & (nearer < high) & (further < 0.05 * nearer + 0.1) & (missed <= 5)
+        if smooth.sum() > 200:
+            lost = missed[smooth].clip(0).sum()
+            answer[f"scan: lost on a surface at {low} to {high} m, %"] = 100 * float(lost / (lost + smooth.sum()))
+    close = same & (gap < 1.6 * step)
+    inner = close[1:] & close[:-1]
+    rough = 100 * np.abs(distance[2:] - 2 * distance[1:-1] + distance[:-2]) / np.sqrt(6)
+    at, level = distance[1:-1], height[1:-1]
+    for place, where in (("ground", (level < -1.45) & (at < 15)), ("above it", (level > -1.1) & (at < 40))):
+        found = rough[inner & where]
+        if len(found) > 100:
+            answer[f"scan: roughness, {place}, median, cm"] = float(np.median(found))
+            answer[f"scan: rough by 5 to 50 cm, {place}, %"] = 100 * float(((found > 5) & (found < 50)).mean())
+            answer[f"scan: rough by more, {place}, %"] = 100 * float((found >= 50).mean())
+    apart = (further[1:] > 0.5 + 0.03 * at) & (further[:-1] > 0.5 + 0.03 * at)
+    answer["scan: apart from both neighbours, %"] = 100 * float(apart[inner].mean())
+    depth = _sparse_depth(frame)
+    around = cv2.erode(np.where(depth > 0, depth, np.inf).astype(np.float32), np.ones((9, 7), np.uint8))
+    answer["scan: hidden by nearer points, %"] = 100 * float((around < 0.85 * depth)[depth > 0].mean())
+    return answer
+
+
 def _sparse_depth(frame: Frame) -> np.ndarray:
     """(H, W) nearest measurement per pixel, or the depth image itself."""
     if frame.points is None:
@@ -114,7 +153,7 @@ def _real(paths: list[Path]) -> Iterator[dict[str, float]]:
 def _of_frames(frames: Iterable[Frame]) -> Iterator[dict[str, float]]:
     for frame in frames:
         assert frame.image is not None
-        yield of_image(frame.image) | of_depth(frame)
+        yield of_image(frame.image) | of_depth(frame) | (of_scan(frame) if frame.rings is not None else {})
 
 
 def main() -> None:
@@ -125,6 +164,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=20, help="synthetic frames (default: 20)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    generated: SyntheticRooms | SyntheticFrames
     if options.rooms:
         generated = SyntheticRooms(options.frames, options.seed)
     else:

@@ -26,9 +26,13 @@ def write_golden(folder: Path) -> Path:
     """Writes the golden output of the checkpoint in ``folder``.
 
     Raises:
-        ValueError, OSError: the checkpoint cannot be used.
+        ValueError: the checkpoint cannot be used, or leaves much unknown: there would be little to compare with.
+        OSError: there is none.
     """
     file, completion = folder / GOLDEN_FILE, _complete(folder)
+    known = np.isfinite(completion.depth).mean()
+    if known < _AGREEING:
+        raise ValueError(f"{folder} knows depth of {known * 100:.0f} % of the golden frame only: is it trained?")
     half = [each.astype(np.float16) for each in (completion.depth, completion.confidence)]
     np.savez_compressed(file, depth=half[0], confidence=half[1])
     return file

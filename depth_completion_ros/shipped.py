@@ -42,7 +42,7 @@ def shipped_checkpoint(model: str) -> Path | None:
 
 def shipped_models() -> list[str]:
     """The models that weights ship for, by name."""
-    return sorted(folder.name for folder in MODELS.iterdir() if shipped_checkpoint(folder.name))
+    return sorted(weights.parent.name for weights in MODELS.glob("*/*.safetensors"))
 
 
 def default_model(image: bool, depth: Depth) -> str:
@@ -63,7 +63,9 @@ def default_model(image: bool, depth: Depth) -> str:
 
 def sensors_of(frame: Frame) -> Sensors:
     """What a recording with frames like this one was made with."""
-    return frame.image is not None, "lidar" if frame.depth is None else kind_of_depth(frame.depth)
+    # Of points and an image of depth, it is the points that are completed.
+    depth = frame.depth if frame.points is None else None
+    return frame.image is not None, "lidar" if depth is None else kind_of_depth(depth)
 
 
 def kind_of_depth(depth: NDArray[np.float32]) -> Depth:

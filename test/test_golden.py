@@ -39,6 +39,16 @@ def test_depth_that_has_become_unknown_is_noticed(folder):
     assert golden_difference(folder)["depth"] == np.inf
 
 
+def test_weights_that_know_no_depth_are_refused(tmp_path):
+    network = create("emdc", preset="lite")
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    save_checkpoint(network, tmp_path)
+    with pytest.raises(ValueError, match="knows depth of 0 % of the golden frame only"):
+        write_golden(tmp_path)
+
+
 def test_the_frame_is_of_a_box_on_a_floor():
     image, sparse = golden_frame()
     assert (image.shape, image.dtype, sparse.shape, sparse.dtype) == ((96, 160, 3), np.uint8, (96, 160), np.float32)

@@ -105,6 +105,7 @@ def depth_image(share: float, reach: float) -> np.ndarray:
     ("content", "expected"),
     [
         ({"points": np.zeros((5, 3), np.float32)}, (False, "lidar")),
+        ({"points": np.zeros((5, 3), np.float32), "depth": depth_image(0.7, 6)}, (False, "lidar")),
         ({"image": np.zeros((60, 80, 3), np.uint8), "depth": depth_image(0.05, 80)}, (True, "lidar")),
         ({"depth": depth_image(0.05, 6)}, (False, "spots")),
         ({"depth": depth_image(0.7, 6)}, (False, "tof")),

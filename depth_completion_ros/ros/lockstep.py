@@ -33,16 +33,19 @@ class Introduction:
 
     def __init__(self, node: Node) -> None:
         self._client: Any = node.create_client(GetState, f"{COMPLETION}/get_state")
-        self._question = self._client.call_async(GetState.Request())
-        self._asked = time.monotonic()
+        self._question: Any = None
+        self._asked = 0.0
 
     def made(self) -> bool:
         """Whether the completion node has answered; to be called until it has, while ``node`` spins."""
-        if not self._question.done() and time.monotonic() - self._asked > _RETRY:
-            self._client.remove_pending_request(self._question)
-            self._question = self._client.call_async(GetState.Request())
-            self._asked = time.monotonic()
-        return self._question.done()
+        if self._question is not None and self._question.done():
+            return True
+        now = time.monotonic()
+        if self._client.service_is_ready() and now - self._asked > _RETRY:
+            if self._question is not None:
+                self._client.remove_pending_request(self._question)
+            self._question, self._asked = self._client.call_async(GetState.Request()), now
+        return False
 
 
 def reaches(publisher: Publisher, node: Node, listener: str) -> bool:

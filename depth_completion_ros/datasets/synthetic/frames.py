@@ -160,7 +160,7 @@ class SyntheticFrames(_Frames):
         eye = np.array([0.0, landscape.lane, height])
         pose = Pose.of_camera(eye, turned, rng.normal(-0.01, 0.02), rng.normal(0, 0.012))
         light = any_weather(rng)
-        if light.glow and light.elevation < 0:
+        if light.is_night:
             lamps = headlights(eye, pose.axes[2]), *street_lamps(landscape.lamps, eye)
             light = replace(light, lamps=lamps)
         return _View(Scene(landscape.mesh), light, pose)
@@ -208,7 +208,7 @@ class SyntheticRooms(_Frames):
     """
 
     kind = "rooms"
-    key = 0.32
+    key = 0.28
 
     def __init__(
         self,
@@ -263,8 +263,8 @@ def _any_optics(rng: np.random.Generator, exposure: float, light: Light) -> Opti
         blur=rng.uniform(0.3, 0.75),
         shake=(rng.normal(0, 2.0), rng.normal(0, 0.8)) if shaken else (0.0, 0.0),
         noise=rng.uniform(0.002, 0.012),
-        shot_noise=rng.uniform(0.0, 0.03 if light.exposed == 1 else 0.1),
-        bloom=0.0 if light.exposed == 1 else rng.uniform(0.1, 0.5),
+        shot_noise=rng.uniform(0.0, 0.1 if light.is_night else 0.03),
+        bloom=rng.uniform(0.1, 0.5) if light.is_night else 0.0,
         rain=light.rain if rng.random() < 0.7 else 0.0,
     )
 

@@ -62,6 +62,11 @@ class Light:
     rain: float = 0.0
 
     @property
+    def is_night(self) -> bool:
+        """Whether the sun is below the horizon."""
+        return self.elevation < 0
+
+    @property
     def direction(self) -> NDArray[np.float32]:
         """(3,) unit vector towards the sun."""
         level = np.cos(self.elevation)

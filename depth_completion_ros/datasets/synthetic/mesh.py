@@ -56,11 +56,14 @@ class Mesh:
 
     def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0, yaw: float = 0.0) -> Mesh:
         """Turned by ``yaw`` radians about the z axis, then shifted."""
-        c, s = np.cos(yaw), np.sin(yaw)
-        turn = np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]], np.float32)
-        return replace(
-            self, corners=self.corners @ turn + np.array([x, y, z], np.float32), normals=self.normals @ turn
-        )
+        c, s = np.float32(np.cos(yaw)), np.float32(np.sin(yaw))
+        corners, normals = self.corners.copy(), self.normals.copy() if yaw else self.normals
+        for vectors in (corners, normals) if yaw else ():
+            ahead, left = vectors[..., 0].copy(), vectors[..., 1].copy()
+            vectors[..., 0] = c * ahead - s * left
+            vectors[..., 1] = s * ahead + c * left
+        corners += np.array([x, y, z], np.float32)
+        return replace(self, corners=corners, normals=normals)
 
     def scaled(self, factor: float) -> Mesh:
         """Larger by ``factor`` in all directions, about the origin."""
@@ -88,8 +91,8 @@ def surface(
     """
     grid = np.asarray(points, np.float32)
     if uv is None:
-        across = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(grid[0], axis=0), axis=1))]
-        along = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(grid[:, 0], axis=0), axis=1))]
+        across = np.concatenate([[0.0], np.cumsum(_length(grid[0, 1:] - grid[0, :-1]))])
+        along = np.concatenate([[0.0], np.cumsum(_length(grid[1:, 0] - grid[:-1, 0]))])
         uv = np.stack(np.meshgrid(across, along), axis=-1)
     if normals is None and smooth:
         normals = _unit(cross(np.gradient(grid, axis=1), np.gradient(grid, axis=0)))
@@ -121,7 +124,7 @@ def quads(
     u, v = abcd[:, 1] - abcd[:, 0], abcd[:, 3] - abcd[:, 0]
     uv = np.tile(np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32), (len(abcd), 1, 1))
     if not unit_uv:
-        uv *= np.stack([np.linalg.norm(u, axis=1), np.linalg.norm(v, axis=1)], axis=-1)[:, None]
+        uv *= np.stack([_length(u), _length(v)], axis=-1)[:, None]
     normal = np.broadcast_to(_unit(cross(u, v))[:, None, None], (len(abcd), 2, 3, 3))
     halves = [[0, 1, 2], [0, 2, 3]]
     colors = np.broadcast_to(np.asarray(color, np.float32), (len(abcd), 3))
@@ -236,9 +239,12 @@ def _circle(axis: NDArray, sides: int) -> NDArray:
 
 def _cells(grid: NDArray[np.float32]) -> NDArray[np.float32]:
     """(R, C, k) grid -> (2 (R-1) (C-1), 3, k) triangle corners, both triangles of a cell side by side."""
+    rows, columns, size = grid.shape
+    both = np.empty((rows - 1, columns - 1, 6, size), np.float32)
     a, b, c, d = grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]
-    both = np.stack([np.stack([a, b, c], axis=2), np.stack([a, c, d], axis=2)], axis=2)
-    return np.ascontiguousarray(both.reshape(-1, 3, grid.shape[-1]), np.float32)
+    for k, corner in enumerate((a, b, c, a, c, d)):
+        both[:, :, k] = corner
+    return both.reshape(-1, 3, size)
 
 
 def cross(a: NDArray, b: NDArray) -> NDArray:
@@ -247,5 +253,10 @@ def cross(a: NDArray, b: NDArray) -> NDArray:
 
 
 def _unit(vectors: NDArray) -> NDArray:
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    length = _length(vectors)[..., None]
     return vectors / np.where(length > 0, length, 1.0)
+
+
+def _length(vectors: NDArray) -> NDArray:
+    """Along the last axis; np.linalg.norm is slow for many short vectors."""
+    return np.sqrt(np.einsum("...i,...i->...", vectors, vectors))

@@ -31,7 +31,7 @@ def roadside(site: Site) -> Iterator[Mesh]:
     yield from _overhead(site)
     for x, side in site.spots(kind.trees):
         y = site.road + 0.9 if kind.paved and rng.random() < 0.5 else edge + rng.uniform(0.8, 14)
-        yield lay.place(_tree(rng, abs(x)), x, side * y, kerb)
+        yield lay.place(_tree(rng, abs(x)), x, side * y, kerb, rng.uniform(0, 6.3))
     for x, side in site.spots(kind.bushes):
         yield lay.place(nature.bush(rng, _leaf(rng)), x, side * (edge + rng.gamma(2, 3) + 0.8), kerb)
     for x, side in site.spots(kind.poles / 2):
@@ -82,7 +82,7 @@ def background(site: Site) -> Iterator[Mesh]:
     for _ in range(site.kind.wooded):
         x, side = rng.uniform(10, END - 5), int(rng.choice((-1, 1)))
         y = side * (site.edge + rng.uniform(12, 60))
-        yield lay.place(_tree(rng, 60 + abs(y), (6, 18)), x, y, -0.2)
+        yield lay.place(_tree(rng, 60 + abs(y), (6, 18)), x, y, -0.2, rng.uniform(0, 6.3))
     for _ in range(rng.poisson(1.5)):
         size = rng.uniform(15, 40), rng.uniform(10, 20), rng.uniform(8, 40)
         block = buildings.house(rng, buildings.House(size[0], size[1], int(size[2] / 3)))
@@ -218,7 +218,7 @@ def _tree(rng: np.random.Generator, distance: float, height: tuple[float, float]
     grown = _stock_tree(int(rng.integers(_VARIANTS)), leaves).scaled(rng.uniform(*height) / _STOCK_HEIGHT)
     is_leaf = (grown.material == Material.FOLIAGE)[:, None]
     color = np.where(is_leaf, grown.color * np.array(_leaf(rng), np.float32), grown.color)
-    return replace(grown, color=color).moved(yaw=rng.uniform(0, 6.3))
+    return replace(grown, color=color)
 
 
 @cache

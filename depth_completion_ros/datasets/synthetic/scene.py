@@ -97,7 +97,7 @@ class Scene:
         return hits
 
     def beyond(self, rays: NDArray[np.float32], distance: NDArray[np.float32]) -> Hits:
-        """What (N, 6) rays meet behind the surface that they met at (N,) ``distance``, as seen from their start."""
+        """What (N, 6) rays meet behind the surface that all met at (N,) ``distance``, as seen from their start."""
         passed = 1.00001 * distance + np.float32(0.001)
         hits = self.cast(rays_from(rays[:, :3] + passed[:, None] * rays[:, 3:], rays[:, 3:]))
         hits.distance[:] += passed

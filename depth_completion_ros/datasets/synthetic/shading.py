@@ -136,6 +136,7 @@ def _lamplight(lamp: Lamp, start: Array, normal: Array, scene: Scene | None = No
         beam = np.exp(-np.square(aside / (0.45 * np.maximum(along, 0.1))))
         cut_off = 0.04 + 0.96 / (1 + np.exp(np.clip(above / (0.02 * along + 0.05), -9, 9)))
         strength *= (along > 0) * beam * cut_off / (1 + np.square(np.minimum(above, 0) / (0.1 * along + 1e-3)))
+        strength *= square / np.maximum(square, 25)  # two lamps, each of which lights its own side of what is near
     if scene is not None:
         lit = np.flatnonzero(strength * lamp.intensity.max() > 1e-3)
         shadowed = scene.blocked(rays_from(start[lit], towards[lit]), 0.97)

@@ -52,7 +52,7 @@ class Tof:
         # Neighbouring pixels share some of their noise, as after the filters inside such cameras.
         grain = rng.standard_normal(depth.shape, np.float32)
         grain = 0.7 * grain + 1.2 * cv2.GaussianBlur(grain, (0, 0), 1.5)
-        measured = depth + _detour(depth, echo, ahead, normal, camera.fx) + noise * grain
+        measured = depth + _detour(depth, echo, ahead, normal, pose, camera.fx) + noise * grain
         hole = (depth == 0) | (echo < self.faintest * (1 + 0.1 * grain)) | ~np.isfinite(rays).all(axis=2)
         near, far = cv2.erode(depth, np.ones((3, 3))), cv2.dilate(depth, np.ones((3, 3)))
         edge = far > 1.06 * near
@@ -113,7 +113,7 @@ class TofSpots:
 def _echo(
     scene: Scene, pose: Pose, ahead: NDArray[np.float32], max_range: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """True depth, 0 for none, the strength of the echo, and (N, 3) normals in the sensor's axes.
+    """True depth, 0 for none, the strength of the echo, and (N, 3) normals in the world's axes.
 
     The (N, 3) directions ``ahead`` have z = 1.
     """
@@ -133,7 +133,7 @@ def _echo(
     echo = reflectance * cosine / np.maximum(distance, 0.1) ** 2
     echo = np.where(on_glass, np.float32(0.5), 1) * echo  # it passes the pane twice
     depth[distance > max_range] = 0
-    return depth.astype(np.float32), echo.astype(np.float32), hits.normal @ pose.axes.T.astype(np.float32)
+    return depth.astype(np.float32), echo.astype(np.float32), hits.normal
 
 
 def _detour(
@@ -141,6 +141,7 @@ def _detour(
     echo: NDArray[np.float32],
     ahead: NDArray[np.float32],
     normal: NDArray[np.float32],
+    pose: Pose,
     focal: float,
 ) -> NDArray[np.float32]:
     """(h, w) metres by which light that other surfaces sent on makes depth too great: multi-path interference.
@@ -152,7 +153,8 @@ def _detour(
     step = max(1, depth.shape[1] // _ACROSS)
     near = np.s_[step // 2 :: step, step // 2 :: step]
     point = (ahead * depth[..., None])[near]
-    facing = normal[near] * -np.sign(np.einsum("ijk,ijk->ij", normal[near], point))[..., None]
+    facing = normal[near] @ pose.axes.T
+    facing *= -np.sign(np.einsum("ijk,ijk->ij", facing, point))[..., None]
     length = np.linalg.norm(point, axis=2)
     size = np.square(step / focal * depth[near])  # of a pixel, square metres
     surface = np.dstack([point, facing, echo[near], length, size])

@@ -116,8 +116,12 @@ def lorry(color: Color, cargo: Color) -> Mesh:
     lamps = [
         box((-4.02, y - 0.18, 0.62), (-3.98, y + 0.18, 0.78), _RED_LAMP, Material.LAMP) for y in (-0.95, 0.95)
     ]
-    wheels = [_wheel(x, side * 1.1, side, 0.48) for x in (-2.6, 3.1) for side in (-1, 1)]
-    return merge([cab, hold, frame, glass, inside, guard, *lamps, *wheels])
+    return merge([cab, hold, frame, glass, inside, guard, *lamps, _lorry_wheels()])
+
+
+@cache
+def _lorry_wheels() -> Mesh:
+    return merge([_wheel(x, side * 1.1, side, 0.48) for x in (-2.6, 3.1) for side in (-1, 1)])
 
 
 def _cross_section(share: float, top: float, low: float) -> list[tuple[float, float]]:

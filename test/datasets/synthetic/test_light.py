@@ -86,7 +86,7 @@ def test_a_wet_road_is_darker_and_mirrors_what_stands_on_it():
 def test_weather_of_streets_has_nights_rain_and_fog_in_modest_shares():
     lights = [any_weather(np.random.default_rng(seed)) for seed in range(600)]
     shares = [np.mean([kind(light) for light in lights]) for kind in (
-        lambda light: light.elevation < 0, lambda light: light.rain > 0, lambda light: light.haze < 100
+        lambda light: light.is_night, lambda light: light.rain > 0, lambda light: light.haze < 100
     )]  # fmt: skip
     assert 0.04 < shares[0] < 0.12
     assert 0.04 < shares[1] < 0.12

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from depth_completion_ros.datasets.synthetic.materials import Material
-from depth_completion_ros.datasets.synthetic.mesh import box
-from depth_completion_ros.datasets.synthetic.scene import Scene, open3d, rays_from
+from depth_completion_ros.datasets.synthetic.mesh import box, merge
+from depth_completion_ros.datasets.synthetic.scene import Scene, open3d, rays_from, see_through
 
 try:
     open3d()
@@ -54,3 +54,27 @@ def test_blocked_heeds_its_reach_and_both_kinds(scene):
 def test_no_rays_meet_nothing(scene):
     none = rays_from(np.empty((0, 3)), np.float32([1, 0, 0]))
     assert len(scene.cast(none).distance) == len(scene.blocked(none)) == 0
+
+
+PANES = [box((x, -50, -50), (x + 0.01, 50, 50), (0.01,) * 3, Material.PANE) for x in (5, 8)]
+
+
+def test_beyond_a_hit_is_what_the_ray_meets_next():
+    scene = Scene(merge([WALL, *PANES[:1]]))
+    first = scene.cast(RAYS[:2])
+    np.testing.assert_allclose(scene.beyond(RAYS[:2], first.distance).distance, 2.505, rtol=1e-4)
+
+
+def test_glass_is_seen_through_up_to_three_surfaces():
+    for count, seen in ((1, 10.0), (2, 4.005)):
+        scene = Scene(merge([WALL, *PANES[:count]]))
+        hits = scene.cast(RAYS)
+        see_through(scene, RAYS, hits, np.array([0]))
+        np.testing.assert_allclose(hits.distance, (seen, 2.5, np.inf), rtol=1e-4)
+
+
+def test_panes_throw_shadows_only_where_told():
+    assert Scene(PANES[0]).blocked(RAYS).tolist() == [True, True, False]
+    clear = Scene(merge([WALL, PANES[0]]), panes_shade=False)
+    assert clear.blocked(RAYS, reach=9).tolist() == [False, False, False]
+    assert clear.blocked(RAYS).tolist() == [True, True, False]
