@@ -86,7 +86,8 @@ def relative_loss(
     def mean(values: Tensor) -> Tensor:
         return (weight * values).flatten(1).sum(1) / weight.flatten(1).sum(1).clamp(min=1)
 
-    root = (mean(error.square()) + 1e-6).sqrt()
+    squares = mean(error.square())
+    root = torch.where(squares > 0, squares, 1).sqrt() * (squares > 0)  # the root of 0 has no slope
     scale = mean(limited).clamp(min=1e-3)
     return ((mean(error.abs()) + squared * root) / scale + logarithmic * mean(ratio.abs())).mean()
 
@@ -102,6 +103,7 @@ def confidence_loss(logit: Tensor, depth: Tensor, truth: Tensor, tolerance: floa
     """
     valid = _valid(depth, truth, threshold=1e-4)
     within = (depth.detach() - truth).abs() < tolerance * truth
+    logit = torch.where(valid, logit, 0)
     entropy = functional.binary_cross_entropy_with_logits(logit, within.to(logit), reduction="none")
     return torch.where(valid, entropy, 0).sum() / valid.sum().clamp(min=1)
 

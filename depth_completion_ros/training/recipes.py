@@ -79,11 +79,11 @@ _NYU: Final = Augmentation(crop=(228, 304), height=240)
 
 
 def _refined(output: Any, batch: Batch, max_depth: float, powers: tuple[int, ...]) -> Tensor:
-    return losses.nlspn_loss(output.depth, batch.ground_truth, max_depth, powers)
+    return losses.nlspn_loss(output.depth, batch.ground_truth, max_depth, powers) + _confidence(output, batch)
 
 
 def _silog(output: Any, batch: Batch) -> Tensor:
-    return losses.silog_loss(output.depth, batch.ground_truth)
+    return losses.silog_loss(output.depth, batch.ground_truth) + _confidence(output, batch)
 
 
 def _robust_mspn(output: Any, batch: Batch) -> Tensor:
@@ -96,13 +96,17 @@ def _robust_auxiliary(output: Any, batch: Batch) -> Tensor:
 
 
 def _robust(output: Any, batch: Batch) -> Tensor:
-    """Of the depth, and of the confidence, which is to take little away from it."""
-    confidence = losses.confidence_loss(output.confidence_logit, output.depth, batch.ground_truth)
-    return _relative(output.depth, batch) + 0.05 * confidence
+    return _relative(output.depth, batch) + _confidence(output, batch)
 
 
 def _relative(depth: Tensor, batch: Batch) -> Tensor:
     return losses.relative_loss(depth, batch.ground_truth, _within_reach(batch), 80.0)
+
+
+def _confidence(output: Any, batch: Batch) -> Tensor | float:
+    """Of the confidence of those presets that are trained to state it; it is to take little away from the depth."""
+    logit = getattr(output, "confidence_logit", None)
+    return 0.0 if logit is None else 0.05 * losses.confidence_loss(logit, output.depth, batch.ground_truth)
 
 
 def _within_reach(batch: Batch) -> Tensor:
@@ -123,7 +127,8 @@ def _magaconv(output: Any, batch: Batch) -> Tensor:
 
 
 def _auxiliary(output: Any, batch: Batch) -> Tensor:
-    return losses.auxiliary_loss(output.depth, batch.ground_truth, output.gray, batch.gray)
+    loss = losses.auxiliary_loss(output.depth, batch.ground_truth, output.gray, batch.gray)
+    return loss + _confidence(output, batch)
 
 
 _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
