@@ -13,10 +13,11 @@ where that leaves them open:
 
 Preset ``lite``, for CPUs, is ours and keeps the parts but not their sizes:
 
-* It gets depth whose gaps were filled from means over larger and larger blocks, and what of it was measured, and
-  corrects that depth by a factor: four lines then say something everywhere, too.
+* It gets local planes through the measurements (:mod:`~depth_completion_ros.networks.planes`) and what tells how far
+  they may be wrong, and corrects them by a factor: four lines then say something everywhere, too.
 * The maps of the encoder are added to the features of their size.
 * The decoders end at half size and answer four pixels per place: full size is where a CPU spends its time.
+* The confidence is a further output, which training makes the probability that the depth is within 5 % of the truth.
 """
 
 from __future__ import annotations
@@ -29,12 +30,14 @@ from torch.nn import functional
 
 from depth_completion_ros.networks.gaps import fill_gaps, mean_measurement
 from depth_completion_ros.networks.layers import conv_block, conv_in_float32, upsample_block
+from depth_completion_ros.networks.planes import CELL, NearCorrection, Surroundings, look_around
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, register
 
 _STRIDE = 16  # of the encoder's last map
 _KERNELS = (3, 5, 7, 9)
 _CELL = 4  # pixels, in each direction, that share one confidence
 _FADE = 0.8
+_TOLD = 6
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,11 @@ class Size:
     branch: tuple[int, int, int, int]
     extractor: tuple[int, int, int]
     decoder: int
-    lite: bool = False
 
 
 _SIZES = {
     "paper": Size((32, 64, 128, 256), (256, 128, 64), 32),
-    "lite": Size((8, 12, 16, 24), (64, 40, 24), 24, lite=True),
+    "lite": Size((8, 12, 16, 24), (64, 40, 24), 24),
 }
 
 
@@ -60,13 +62,14 @@ _SIZES = {
     presets=tuple(_SIZES),
     uses_image=False,
 )
-def auxiliary(preset: str = "paper") -> AuxiliaryReconstruction:
+def auxiliary(preset: str = "paper") -> AuxiliaryReconstruction | AuxiliaryLite:
     """Builds depth completion via auxiliary image reconstruction.
 
     Args:
         preset: ``paper``, or ``lite`` for embedded GPUs and CPUs.
     """
-    return AuxiliaryReconstruction(_SIZES[preset])
+    size = _SIZES[preset]
+    return AuxiliaryLite(size) if preset == "lite" else AuxiliaryReconstruction(size)
 
 
 @dataclass
@@ -75,9 +78,11 @@ class AuxiliaryOutput(NetworkOutput):
 
     Attributes:
         gray: (N, 1, H, W) the reconstructed image, grey values of 0..255 but without bounds; None but in training.
+        confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of preset ``lite``.
     """
 
     gray: Tensor | None
+    confidence_logit: Tensor | None = None
 
 
 class AuxiliaryReconstruction(CompletionNetwork):
@@ -94,42 +99,80 @@ class AuxiliaryReconstruction(CompletionNetwork):
 
     def __init__(self, size: Size) -> None:
         super().__init__()
-        self.lite = size.lite
-        self.encoder = MultiScaleEncoder(2 if size.lite else 1, size.branch)
-        *skips, deepest = (len(_KERNELS) * width for width in size.branch)
-        self.extractors = FeatureExtractors(deepest, size.extractor, skips[::-1] if size.lite else [0, 0, 0])
-        decoder: type[_LiteDecoder | _Decoder] = _LiteDecoder if size.lite else _Decoder
-        self.depth_decoder = decoder(2 * size.extractor[-1], size.decoder)
-        self.image_decoder = decoder(2 * size.extractor[-1], size.decoder)
-        if size.lite:
-            for start in self.depth_decoder.head.parameters():  # with no correction
-                nn.init.zeros_(start)
-            # Lets every convolution answer in it, which CPUs are faster by half in.
-            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.encoder = MultiScaleEncoder(1, size.branch)
+        self.extractors = FeatureExtractors(len(_KERNELS) * size.branch[-1], size.extractor, [0, 0, 0])
+        self.depth_decoder = _Decoder(2 * size.extractor[-1], size.decoder)
+        self.image_decoder = _Decoder(2 * size.extractor[-1], size.decoder)
 
     def forward(
         self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None
     ) -> AuxiliaryOutput:
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`."""
         height, width = sparse_depth.shape[-2:]
-        # At the end, so that no pixel moves.
-        sparse_depth = functional.pad(sparse_depth.float(), (0, -width % _STRIDE, 0, -height % _STRIDE))
+        sparse_depth = _padded(sparse_depth)
         scale = mean_measurement(sparse_depth)
         relative = sparse_depth / scale.clamp(min=1e-3)
-        if self.lite:
-            filled = fill_gaps(1 / relative, relative > 0).clamp(min=1e-3).reciprocal()
-            maps = self._encode(torch.cat([filled.log(), relative > 0], 1))
-        else:
-            maps = self._encode(relative)
+        maps = self.encoder(relative.to(self.depth_decoder.head.weight.dtype))
         depth_features, image_features = self.extractors(*maps)
-        answer = self.depth_decoder(depth_features)
-        depth = scale * (filled * answer.clamp(-3, 3).exp() if self.lite else functional.softplus(answer))
+        depth = scale * functional.softplus(self.depth_decoder(depth_features))
         gray = 255 * self.image_decoder(image_features)[..., :height, :width] if self.training else None
         confidence = _agreement(depth.detach(), sparse_depth)
         return AuxiliaryOutput(depth[..., :height, :width], confidence[..., :height, :width], gray)
 
-    def _encode(self, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
-        return self.encoder(inputs.to(self.depth_decoder.head.weight.dtype))
+
+class AuxiliaryLite(CompletionNetwork):
+    """Preset ``lite``, see the module. Takes what the larger preset takes, and answers the same."""
+
+    uses_image = False
+    confidence_meaning = "the probability that the depth is within 5 % of the truth, as far as training taught it"
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        self.encoder = MultiScaleEncoder(_TOLD, size.branch)
+        *skips, deepest = (len(_KERNELS) * width for width in size.branch)
+        self.extractors = FeatureExtractors(deepest, size.extractor, skips[::-1])
+        self.depth_decoder = _LiteDecoder(2 * size.extractor[-1], size.decoder, outputs=2)
+        self.near = NearCorrection(size.decoder)
+        self.image_decoder = _LiteDecoder(2 * size.extractor[-1], size.decoder, outputs=1)
+        for start in self.depth_decoder.head.parameters():  # with no correction
+            nn.init.zeros_(start)
+        # Lets every convolution answer in it, which CPUs are faster by half in.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(
+        self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None
+    ) -> AuxiliaryOutput:
+        """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`."""
+        height, width = sparse_depth.shape[-2:]
+        sparse_depth = _padded(sparse_depth)
+        known = look_around(sparse_depth)
+        told = _tell(sparse_depth, known).to(self.depth_decoder.head.weight.dtype)
+        depth_features, image_features = self.extractors(*self.encoder(told))
+        features = self.depth_decoder.features(depth_features)
+        correction, logit = self.depth_decoder.answer(features).split(1, 1)
+        base = functional.interpolate(
+            known.plane + self.near(features, known), scale_factor=CELL, mode="bilinear", align_corners=False
+        )
+        anything = known.count.amax((2, 3), keepdim=True) > 0
+        depth = anything * (known.scale + base + correction.clamp(-3, 3)).exp()
+        gray = 255 * self.image_decoder(image_features)[..., :height, :width] if self.training else None
+        depth, confidence, logit = (each[..., :height, :width] for each in (depth, anything * logit.sigmoid(), logit))
+        return AuxiliaryOutput(depth, confidence, gray, logit)
+
+
+def _padded(sparse_depth: Tensor) -> Tensor:
+    """To whole cells of the encoder's last map, at the end, so that no pixel moves."""
+    height, width = sparse_depth.shape[-2:]
+    return functional.pad(sparse_depth.float(), (0, -width % _STRIDE, 0, -height % _STRIDE))
+
+
+def _tell(sparse_depth: Tensor, known: Surroundings) -> Tensor:
+    """(N, _TOLD, H, W): planes, their doubts, where and how far off them depth was measured."""
+    maps = torch.cat([known.plane, known.doubts()], 1)
+    maps = functional.interpolate(maps, sparse_depth.shape[-2:], mode="bilinear", align_corners=False)
+    measured = sparse_depth > 0
+    off = torch.where(measured, sparse_depth, 1).log() - known.scale - maps[:, :1]
+    return torch.cat([maps, measured, (measured * off).clamp(-1, 1)], 1)
 
 
 class MultiScaleEncoder(nn.Module):
@@ -213,15 +256,19 @@ class _Decoder(nn.Module):
 
 
 class _LiteDecoder(nn.Module):
-    """The same, doubled by the head alone."""
+    """The same, for several numbers per pixel, and doubled by the head alone."""
 
-    def __init__(self, inputs: int, width: int) -> None:
+    def __init__(self, inputs: int, width: int, outputs: int) -> None:
         super().__init__()
         self.features = conv_block(inputs, width, activation=nn.ReLU(inplace=True))
-        self.head = nn.Conv2d(width, 4, 3, padding=1)
+        self.head = nn.Conv2d(width, 4 * outputs, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
-        return functional.pixel_shuffle(conv_in_float32(self.head, self.features(features)), 2)
+        return self.answer(self.features(features))
+
+    def answer(self, features: Tensor) -> Tensor:
+        """Of its own features, (N, width, H, W) -> (N, outputs, 2 H, 2 W)."""
+        return functional.pixel_shuffle(conv_in_float32(self.head, features), 2)
 
 
 def _halving(inputs: int, outputs: int, kernel: int) -> nn.Sequential:

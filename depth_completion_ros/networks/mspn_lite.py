@@ -2,13 +2,16 @@
 
 Ours, after Jun et al. (CVPR 2024, see :mod:`~depth_completion_ros.networks.mspn`). What differs from the paper:
 
-* Depth is inverse depth here, over that of the mean measurement: planes are linear in it, and scale does not matter.
-* A pyramid of the measurements, whose gaps are filled from its coarser levels, tells every scale of the encoder the
-  depth around, however sparse they are. The network predicts by what factor a pixel differs from that.
+* Depth is the logarithm of depth here, less that of the mean measurement, so that scale does not matter.
+* It starts from local planes through the measurements (:mod:`~depth_completion_ros.networks.planes`), which every scale
+  of the encoder is told, however sparse they are. The network predicts by what factor a pixel differs from them.
 * The maps that propagate hold the predicted depth, corrected by what the measurements in a cell differ from it, each at
   its own pixel: where in its cell a measurement lies does not matter. The mask starts from how well it fits.
 * Between the scales, every pixel takes a learned convex combination of the coarse ones nearest to it, which keeps edges
   sharp (after Teed and Deng, "RAFT", ECCV 2020).
+* At half the image, every pixel chooses between what was propagated, the plane, and the plane corrected by the
+  measurements next to it, which know more where they are dense.
+* The confidence is a further output, which training makes the probability that the depth is within 5 % of the truth.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.layers import conv_block, residual_stage
+from depth_completion_ros.networks.planes import CELL, NearCorrection, Surroundings, look_around
 from depth_completion_ros.networks.propagation.masked import MaskedPropagation, iteration_count
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput
 
@@ -32,6 +36,8 @@ _LEAST_ITERATIONS = 4
 _COARSE_CELL = 8  # pixels
 _LARGEST_CELL = 32
 _TRUST = 2.0  # logit, before training, of the trust in a measurement that fits the prediction
+_SPREAD_ROOT = 4.0
+_CHOICE = (-1.0, 0.0, 1.0)  # logits, before training, of what is propagated, the plane, and that with detail
 _PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))  # rows and columns
 _COARSE_WINDOW, _FINE_WINDOW = 9, 7  # cells
 
@@ -42,9 +48,11 @@ class MSPNOutput(NetworkOutput):
 
     Attributes:
         initial_depth: (N, 1, H, W) metres before propagation.
+        confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of a network that is trained to tell it.
     """
 
     initial_depth: Tensor
+    confidence_logit: Tensor | None = None
 
 
 def check_initial_depth(network: CompletionNetwork, initial_depth: Tensor | None) -> Tensor | None:
@@ -66,14 +74,12 @@ def check_initial_depth(network: CompletionNetwork, initial_depth: Tensor | None
 class MSPNLite(CompletionNetwork):
     """See the module. Takes images of any size, and at least one measurement."""
 
-    confidence_meaning = (
-        "how far measurements have spread to a pixel, by either propagation's mask after its last step; not calibrated"
-    )
+    confidence_meaning = "the probability that the depth is within 5 % of the truth, as far as training taught it"
 
     def __init__(self, mode: str, rules: str) -> None:
         super().__init__()
         self.uses_initial_depth = mode == "sdr"
-        depth_maps = 2 if mode == "conventional" else 3
+        depth_maps = 5 if mode == "conventional" else 6
         self.encoder = nn.ModuleList(
             _EncoderStage(inputs, width, blocks, depth_maps)
             for inputs, width, blocks in zip((3, *_WIDTHS), _WIDTHS, _BLOCKS, strict=False)
@@ -87,7 +93,12 @@ class MSPNLite(CompletionNetwork):
         self.fine = _Propagation(quarter, _FINE_WINDOW, keep_measured=rules == "nyu")
         self.fine_upsample = _Upsample(quarter)
         self.decode_half = _DecoderStage(quarter, half, state=True)
+        self.detail = NearCorrection(half)
+        self.choice = nn.Conv2d(half, len(_CHOICE), 3, padding=1)
+        nn.init.zeros_(self.choice.weight)
+        self.choice.bias = nn.Parameter(torch.tensor(_CHOICE))
         self.half_upsample = _Upsample(half)
+        self.confidence = nn.Conv2d(half + 4, 1, 3, padding=1)
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -106,45 +117,54 @@ class MSPNLite(CompletionNetwork):
         image = functional.pad(image, padding, mode="replicate")
         sparse_depth = functional.pad(sparse_depth.float(), padding)
 
-        measured = sparse_depth > 0
-        scale = _geometric_mean(sparse_depth, measured)
-        pyramid = _pyramid(torch.where(measured, scale / sparse_depth, 0), measured.float())
-        iterations = iteration_count(pyramid[2].covered, minimum=_LEAST_ITERATIONS, window=_COARSE_WINDOW)
+        known = look_around(sparse_depth)
+        scale = known.scale
+        iterations = iteration_count(known.covered(_COARSE_CELL), minimum=_LEAST_ITERATIONS, window=_COARSE_WINDOW)
         estimate = None
         if initial_depth is not None:
-            estimate = scale / functional.pad(initial_depth, padding, mode="replicate").clamp(min=1e-3)
-        skips = self._encode(image, pyramid, estimate)
+            estimate = functional.pad(initial_depth, padding, mode="replicate").clamp(min=1e-3).log() - scale
+        skips = self._encode(image, known, estimate)
         features = self.decode_sixteenth(skips[4], skips[3])
         features = self.decode_eighth(features, skips[2])
-        base = pyramid[2].inverse if estimate is None else functional.avg_pool2d(estimate, _COARSE_CELL)
-        initial, state = self.coarse(features, base, pyramid[0], iterations)
+        base = functional.avg_pool2d(known.plane, _COARSE_CELL // CELL)
+        if estimate is not None:
+            base = functional.avg_pool2d(estimate, _COARSE_CELL)
+        initial, state = self.coarse(features, base, known, iterations)
 
         state = self.coarse_upsample(features, state)
         features = self.decode_quarter(features, skips[1], state)
-        inverse, spread = state.chunk(2, 1)
-        _, state = self.fine(features, inverse, pyramid[0], _FINE_ITERATIONS)
-        inverse, mask = state.chunk(2, 1)
+        depth, spread = state.chunk(2, 1)
+        _, state = self.fine(features, depth, known, _FINE_ITERATIONS)
+        depth, mask = state.chunk(2, 1)
         mask = 1 - (1 - spread) * (1 - mask)
 
-        state = self.fine_upsample(features, torch.cat([inverse, mask], 1))
+        state = self.fine_upsample(features, torch.cat([depth, mask], 1))
         features = self.decode_half(features, skips[0], state)
-        inverse, mask = self.half_upsample(features, state).chunk(2, 1)
-        initial = functional.interpolate(initial, inverse.shape[-2:], mode="bilinear", align_corners=False)
-        depth, initial = scale / inverse, scale / initial
-        return MSPNOutput(*(each[..., :height, :width] for each in (depth, mask.clamp(0, 1), initial)))
+        depth, mask = state.chunk(2, 1)
+        shares = self.choice(features).float().softmax(1)
+        choices = torch.cat([depth, known.plane, known.plane + self.detail(features, known)], 1)
+        depth = (shares * choices).sum(1, keepdim=True)
+        logit = self.confidence(torch.cat([features, torch.cat([known.doubts(), mask], 1).to(features.dtype)], 1))
+        depth, mask = self.half_upsample(features, torch.cat([depth, mask], 1)).chunk(2, 1)
+        logit = functional.interpolate(logit.float(), depth.shape[-2:], mode="bilinear", align_corners=False)
+        initial = functional.interpolate(initial, depth.shape[-2:], mode="bilinear", align_corners=False)
+        outputs = (scale + depth).exp(), logit.sigmoid(), (scale + initial).exp(), logit
+        return MSPNOutput(*(each[..., :height, :width] for each in outputs))
 
-    def _encode(self, image: Tensor, pyramid: list[_Level], estimate: Tensor | None) -> list[Tensor]:
+    def _encode(self, image: Tensor, known: Surroundings, estimate: Tensor | None) -> list[Tensor]:
         """The maps at 1/2, 1/4, 1/8, 1/16 and 1/32."""
         dtype = self.decode_half.below.weight.dtype
         features = image.to(dtype)
+        depth = torch.cat([known.plane, known.doubts(), known.count.clamp(max=1)], 1)
         maps = []
-        for stage, level in zip(self.encoder, pyramid, strict=False):
-            depth = [level.inverse.log(), level.coverage.sqrt()]
+        for stage in self.encoder:
+            told = depth
             if estimate is not None:
-                estimate = functional.avg_pool2d(estimate, 2, ceil_mode=True)
-                depth.append(estimate.log())
-            features = stage(features, torch.cat(depth, 1).to(dtype))
+                estimate = functional.avg_pool2d(estimate, 2)
+                told = torch.cat([depth, estimate], 1)
+            features = stage(features, told.to(dtype))
             maps.append(features)
+            depth = functional.avg_pool2d(depth, 2, ceil_mode=True)
         return maps
 
 
@@ -175,13 +195,12 @@ class _DecoderStage(nn.Module):
     def forward(self, below: Tensor, skip: Tensor, state: Tensor | None = None) -> Tensor:
         joined = _add_doubled(skip, self.below(below))
         if self.state is not None and state is not None:
-            inverse, mask = state.chunk(2, 1)
-            joined = joined + self.state(torch.cat([inverse.log(), mask], 1).to(skip.dtype))
+            joined = joined + self.state(state.to(skip.dtype))
         return self.refine(joined)
 
 
 class _Propagation(nn.Module):
-    """Predicts the inverse depth, compares it with the measurements, and spreads these from cell to cell."""
+    """Predicts the depth, compares it with the measurements, and spreads these from cell to cell."""
 
     def __init__(self, width: int, window: int, *, keep_measured: bool) -> None:
         super().__init__()
@@ -192,33 +211,33 @@ class _Propagation(nn.Module):
         self.doubt = nn.Parameter(torch.tensor(2.0))
         _start_at_zero(self.head, 2)
 
-    def forward(self, features: Tensor, base: Tensor, points: _Level, iterations: int) -> tuple[Tensor, Tensor]:
-        """The inverse depth before, (N, 1, h, w), and inverse depth and mask after propagation, (N, 2, h, w)."""
+    def forward(self, features: Tensor, base: Tensor, known: Surroundings, iterations: int) -> tuple[Tensor, Tensor]:
+        """The depth before, (N, 1, h, w), and depth and mask after propagation, (N, 2, h, w)."""
         guidance, correction, trust = self.head(features).split([_EMBEDDING, 1, 1], 1)
-        inverse = base * _factor(correction)
-        cell = points.inverse.shape[-1] // inverse.shape[-1]
-        predicted = functional.interpolate(inverse, points.inverse.shape[-2:], mode="bilinear", align_corners=False)
-        known = points.covered.float()
-        difference, known = functional.avg_pool2d(
-            torch.cat([known * (points.inverse - predicted), known], 1), cell
+        depth = base + _limited(correction)
+        cell = known.measured.shape[-1] // depth.shape[-1]
+        predicted = functional.interpolate(depth, known.measured.shape[-2:], mode="bilinear", align_corners=False)
+        covered = (known.count > 0).float()
+        difference, covered = functional.avg_pool2d(
+            torch.cat([covered * (known.measured - predicted), covered], 1), cell
         ).chunk(2, 1)
-        measured = (inverse + difference / known.clamp(min=1 / (2 * cell) ** 2)).clamp(min=1e-3)
-        doubt = functional.softplus(self.doubt) * (measured / inverse).log().abs()
-        mask = (known > 0) * torch.sigmoid(trust.float() + _TRUST - doubt)
+        difference = difference / covered.clamp(min=1 / (2 * cell) ** 2)
+        doubt = functional.softplus(self.doubt) * difference.abs()
+        mask = (covered > 0) * torch.sigmoid(trust.float() + _TRUST - doubt)
         refined, mask = self.layer(
             guidance,
-            torch.lerp(inverse, measured, mask),
-            measured * (known > 0),
+            _spreadable(depth + mask * difference),
+            _spreadable(depth + difference) * (covered > 0),
             mask,
             iterations,
             blend=True,
             keep_measured=self.keep_measured,
         )
-        return inverse, torch.cat([refined, mask], 1)
+        return depth, torch.cat([-_SPREAD_ROOT * refined.log(), mask], 1)
 
 
 class _Upsample(nn.Module):
-    """Corrects the inverse depth, then doubles the maps: each new pixel combines the four old ones nearest to it."""
+    """Corrects the depth, then doubles the maps: each new pixel combines the four old ones nearest to it."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -226,60 +245,17 @@ class _Upsample(nn.Module):
         _start_at_zero(self.head, 1)
 
     def forward(self, features: Tensor, state: Tensor) -> Tensor:
-        """Features (N, width, h, w) and inverse depth and mask (N, 2, h, w) -> (N, 2, 2h, 2w)."""
+        """Features (N, width, h, w) and depth and mask (N, 2, h, w) -> (N, 2, 2h, 2w)."""
         height, width = state.shape[-2:]
         weights, correction = self.head(features).float().contiguous().split([4 * 4, 1], 1)
         weights = weights.unflatten(1, (4, 4)).softmax(2)
-        inverse, mask = state.chunk(2, 1)
-        padded = functional.pad(torch.cat([inverse * _factor(correction), mask], 1), (1, 1, 1, 1), mode="replicate")
+        depth, mask = state.chunk(2, 1)
+        padded = functional.pad(torch.cat([depth + _limited(correction), mask], 1), (1, 1, 1, 1), mode="replicate")
         quarters = []
         for part, (down, right) in enumerate(_PAIRS):  # of an old pixel
             taps = [padded[..., down + y : down + y + height, right + x : right + x + width] for y, x in _PAIRS]
             quarters.append(sum(weights[:, part, tap, None] * old for tap, old in enumerate(taps)))
         return functional.pixel_shuffle(torch.stack(quarters, 2).flatten(1, 2), 2)
-
-
-@dataclass(frozen=True)
-class _Level:
-    """One scale of the measurements.
-
-    Attributes:
-        inverse: (N, 1, h, w) mean inverse depth of a cell, taken from coarser scales where it has no measurement.
-        coverage: (N, 1, h, w) share of measured pixels.
-    """
-
-    inverse: Tensor
-    coverage: Tensor
-
-    @property
-    def covered(self) -> Tensor:
-        return self.coverage > 0
-
-
-def _pyramid(inverse: Tensor, measured: Tensor) -> list[_Level]:
-    """Scales 1/2, 1/4 and so on down to a single row or column, each filled from the next."""
-    pooled = torch.cat([inverse * measured, measured], 1)
-    scales: list[Tensor] = []
-    while not scales or min(pooled.shape[-2:]) > 1:
-        pooled = functional.avg_pool2d(pooled, 2, ceil_mode=True)
-        scales.append(pooled)
-    total, share = pooled.mean((2, 3), keepdim=True).chunk(2, 1)
-    filled = total / share
-    levels: list[_Level] = []
-    for scale in reversed(scales):
-        total, share = scale.chunk(2, 1)
-        size = share.shape[-2:]
-        if levels:
-            filled = functional.interpolate(filled, size, mode="bilinear", align_corners=False)
-        filled = torch.where(share > 0, total / share, filled)
-        levels.append(_Level(filled, share))
-    return levels[::-1]
-
-
-def _geometric_mean(depth: Tensor, measured: Tensor) -> Tensor:
-    """(N, 1, 1, 1) over the measured pixels of each image."""
-    logarithms = torch.where(measured, depth, 1).log()
-    return (logarithms.sum((1, 2, 3), keepdim=True) / measured.sum((1, 2, 3), keepdim=True)).exp()
 
 
 def _add_doubled(fine: Tensor, coarse: Tensor) -> Tensor:
@@ -295,9 +271,14 @@ def _start_at_zero(head: nn.Conv2d, outputs: int) -> None:
     nn.init.zeros_(head.bias[-outputs:])
 
 
-def _factor(correction: Tensor) -> Tensor:
-    """What a predicted correction multiplies the inverse depth with, float32."""
-    return correction.float().clamp(-3, 3).exp()
+def _limited(correction: Tensor) -> Tensor:
+    """What a predicted correction adds to the log depth, float32."""
+    return correction.float().clamp(-3, 3)
+
+
+def _spreadable(log_depth: Tensor) -> Tensor:
+    """Positive numbers to propagate, whose means are nearly those of log depth, and nearer is larger."""
+    return (-log_depth / _SPREAD_ROOT).exp()
 
 
 def _padding(height: int, width: int) -> tuple[int, int, int, int]:

@@ -55,6 +55,59 @@ def silog_loss(depth: Tensor, truth: Tensor, alpha: float = 10.0, mean_share: fl
     return alpha * torch.where(squared > 0, squared, 1).sqrt() * (squared > 0)
 
 
+def relative_loss(
+    depth: Tensor,
+    truth: Tensor,
+    weight: Tensor,
+    max_depth: float,
+    squared: float = 0.2,
+    logarithmic: float = 0.5,
+) -> Tensor:
+    """Mean absolute error, root mean square error and mean absolute error of log depth; mean over the images.
+
+    Ours: the first two, which are what is scored, are relative to the mean depth of the image, so that rooms count as
+    much as streets; the third does not let what is near be forgotten. No root of a whole batch, in which one image of
+    large errors would rule.
+
+    Args:
+        depth: see the module.
+        truth: see the module; valid is above 0.1 mm.
+        weight: (N, 1, H, W), how much each pixel counts.
+        max_depth: metres; larger depths and truths count as this.
+        squared: factor of the root mean square error.
+        logarithmic: factor of the error of log depth.
+    """
+    valid = _valid(depth, truth, threshold=1e-4)
+    weight = torch.where(valid, weight, 0)
+    limited = torch.where(valid, truth, 1).clamp(0, max_depth)
+    error = torch.where(valid, depth.clamp(1e-3, max_depth) - limited, 0)
+    ratio = torch.where(valid, depth, 1).clamp(min=1e-3).log() - torch.where(valid, truth, 1).log()
+
+    def mean(values: Tensor) -> Tensor:
+        return (weight * values).flatten(1).sum(1) / weight.flatten(1).sum(1).clamp(min=1)
+
+    squares = mean(error.square())
+    root = torch.where(squares > 0, squares, 1).sqrt() * (squares > 0)  # the root of 0 has no slope
+    scale = mean(limited).clamp(min=1e-3)
+    return ((mean(error.abs()) + squared * root) / scale + logarithmic * mean(ratio.abs())).mean()
+
+
+def confidence_loss(logit: Tensor, depth: Tensor, truth: Tensor, tolerance: float = 0.05) -> Tensor:
+    """Cross entropy of the stated probability that the depth is within ``tolerance`` of the truth; over all pixels.
+
+    Args:
+        logit: (N, 1, H, W) of the probability.
+        depth: see the module; gets no gradient.
+        truth: see the module; valid is above 0.1 mm.
+        tolerance: share of the truth.
+    """
+    valid = _valid(depth, truth, threshold=1e-4)
+    within = (depth.detach() - truth).abs() < tolerance * truth
+    logit = torch.where(valid, logit, 0)
+    entropy = functional.binary_cross_entropy_with_logits(logit, within.to(logit), reduction="none")
+    return torch.where(valid, entropy, 0).sum() / valid.sum().clamp(min=1)
+
+
 def emdc_loss(depth: Tensor, local_depth: Tensor, global_depth: Tensor, truth: Tensor) -> Tensor:
     """Absolute errors of the final depth and of both branches, and the corrected gradient loss of the final depth.
 

@@ -79,11 +79,43 @@ _NYU: Final = Augmentation(crop=(228, 304), height=240)
 
 
 def _refined(output: Any, batch: Batch, max_depth: float, powers: tuple[int, ...]) -> Tensor:
-    return losses.nlspn_loss(output.depth, batch.ground_truth, max_depth, powers)
+    return losses.nlspn_loss(output.depth, batch.ground_truth, max_depth, powers) + _confidence(output, batch)
 
 
 def _silog(output: Any, batch: Batch) -> Tensor:
-    return losses.silog_loss(output.depth, batch.ground_truth)
+    return losses.silog_loss(output.depth, batch.ground_truth) + _confidence(output, batch)
+
+
+def _robust_mspn(output: Any, batch: Batch) -> Tensor:
+    return _robust(output, batch) + 0.2 * _relative(output.initial_depth, batch)
+
+
+def _robust_auxiliary(output: Any, batch: Batch) -> Tensor:
+    image = (output.gray - batch.gray).square().mean()
+    return _robust(output, batch) + 1e-5 * image
+
+
+def _robust(output: Any, batch: Batch) -> Tensor:
+    return _relative(output.depth, batch) + _confidence(output, batch)
+
+
+def _relative(depth: Tensor, batch: Batch) -> Tensor:
+    return losses.relative_loss(depth, batch.ground_truth, _within_reach(batch), 80.0)
+
+
+def _confidence(output: Any, batch: Batch) -> Tensor | float:
+    """Of the confidence of those presets that are trained to state it; it is to take little away from the depth."""
+    logit = getattr(output, "confidence_logit", None)
+    return 0.0 if logit is None else 0.05 * losses.confidence_loss(logit, output.depth, batch.ground_truth)
+
+
+def _within_reach(batch: Batch) -> Tensor:
+    """(N, 1, H, W) weights: what no sensor reaches, above the highest measurement or beyond 80 m, counts little.
+
+    There the errors are far larger than where depth is measured, and would be all that a network learns from.
+    """
+    below = (batch.sparse_depth > 0).any(3, keepdim=True).cumsum(2) > 0
+    return torch.where(below & (batch.ground_truth < 80), 1.0, 0.1)
 
 
 def _emdc(output: Any, batch: Batch) -> Tensor:
@@ -95,7 +127,8 @@ def _magaconv(output: Any, batch: Batch) -> Tensor:
 
 
 def _auxiliary(output: Any, batch: Batch) -> Tensor:
-    return losses.auxiliary_loss(output.depth, batch.ground_truth, output.gray, batch.gray)
+    loss = losses.auxiliary_loss(output.depth, batch.ground_truth, output.gray, batch.gray)
+    return loss + _confidence(output, batch)
 
 
 _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
@@ -141,6 +174,16 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             augmentation=_NYU,
             sparsity=Sparsity(points=(10, 1000)),
         ),
+        "any": Recipe(
+            loss=_robust_mspn,
+            optimizer=_adamw,
+            schedule=Cosine(end=20, warm_up=0.5, floor=0.02),
+            epochs=20,
+            batch=4,
+            augmentation=Augmentation(crop=(224, 640), color=0.5),
+            sparsity=Sparsity(lines=(2, 64)),
+            clip=1.0,
+        ),
     },
     # Sizes are the implementation's. Noise, which its authors add to images and spots, is left to the data's sensors.
     "emdc": {
@@ -177,6 +220,16 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             epochs=20,
             batch=16,
             augmentation=Augmentation(crop=(352, 1216), image_dropout=0.0),
-        )
+        ),
+        "any": Recipe(
+            loss=_robust_auxiliary,
+            optimizer=_adamw,
+            schedule=Cosine(end=20, warm_up=0.5, floor=0.02),
+            epochs=20,
+            batch=4,
+            augmentation=Augmentation(crop=(224, 640), image_dropout=0.0),
+            sparsity=Sparsity(lines=(2, 64)),
+            clip=1.0,
+        ),
     },
 }

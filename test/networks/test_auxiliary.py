@@ -10,7 +10,6 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from depth_completion_ros.networks.auxiliary import Doubling, FeatureExtractors, MultiScaleEncoder, _agreement
-from depth_completion_ros.networks.gaps import fill_gaps
 from depth_completion_ros.networks.registry import create, model_info
 
 PRESETS = ("lite", "paper")
@@ -195,11 +194,18 @@ def test_without_measurements_depth_is_0_and_so_is_confidence(preset):
     torch.testing.assert_close(output.depth[1:], alone.depth, rtol=1e-4, atol=1e-4)
 
 
-def test_before_training_the_lite_preset_answers_the_filled_measurements():
-    sparse_depth = scan(1, 32, 48)
+def test_before_training_the_lite_preset_answers_the_planes_through_the_measurements():
+    sparse_depth = torch.where(scan(1, 32, 48) > 0, 6.0, 0.0)
     with torch.inference_mode():
         depth = create("auxiliary", preset="lite")(None, sparse_depth).depth
-    torch.testing.assert_close(1 / depth, fill_gaps(1 / sparse_depth, sparse_depth > 0), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(depth, torch.full_like(depth, 6.0), rtol=1e-4, atol=1e-4)
+
+
+def test_the_lite_preset_states_its_confidence_as_a_probability():
+    network, sparse_depth = trained("lite"), scan(1, 32, 48)
+    with torch.inference_mode():
+        output = network(None, sparse_depth)
+    close(output.confidence, output.confidence_logit.sigmoid())
 
 
 def test_confidence_is_agreement_that_fades():

@@ -7,10 +7,12 @@ import torch
 
 from depth_completion_ros.training.losses import (
     auxiliary_loss,
+    confidence_loss,
     corrected_gradient_loss,
     emdc_loss,
     magaconv_loss,
     nlspn_loss,
+    relative_loss,
     silog_loss,
     structure_consistency_loss,
 )
@@ -20,6 +22,8 @@ NAN, INF = math.nan, math.inf
 LOSSES = {
     "nlspn": lambda depth, truth: nlspn_loss(depth, truth, max_depth=90),
     "silog": silog_loss,
+    "relative": lambda depth, truth: relative_loss(depth, truth, torch.ones_like(depth), max_depth=80),
+    "confidence": lambda depth, truth: confidence_loss(depth, depth, truth),
     "emdc": lambda depth, truth: emdc_loss(depth, 0.5 * depth, depth + 1, truth),
     "corrected_gradient": corrected_gradient_loss,
     "magaconv": magaconv_loss,
@@ -70,6 +74,42 @@ def test_silog_of_a_perfect_depth_has_the_gradient_zero():
     loss.backward()
     assert loss.item() == 0
     assert torch.equal(depth.grad, torch.zeros_like(depth))
+
+
+def test_relative_to_the_mean_of_each_image():
+    weight = torch.ones_like(TRUTH)
+    one = relative_loss(DEPTH, TRUTH, weight, 80, squared=0, logarithmic=0).item()
+    assert one == pytest.approx(((4 / 2) / 5 + 2 / 2) / 2)
+    root = relative_loss(DEPTH, TRUTH, weight, 80, squared=1, logarithmic=0).item() - one
+    assert root == pytest.approx((math.sqrt(5) / 5 + 2 / 2) / 2, rel=1e-5)
+    logarithm = relative_loss(DEPTH, TRUTH, weight, 80, squared=0, logarithmic=1).item() - one
+    assert logarithm == pytest.approx(((math.log(3 / 2) + math.log(8 / 5)) / 2 + math.log(2)) / 2, rel=1e-5)
+    assert relative_loss(9 * DEPTH, 9 * TRUTH, weight, 80).item() == pytest.approx(
+        relative_loss(DEPTH, TRUTH, weight, 80).item(), rel=1e-5
+    )
+
+
+def test_relative_weighs_pixels_and_limits_metres():
+    weight = torch.tensor([1.0, 3.0, 5.0]).expand_as(TRUTH)
+    # The second of two errors, 1 and 3 m, counts three times; so does its truth in the mean.
+    expected = ((1 + 3 * 3) / 4) / ((2 + 3 * 8) / 4)
+    loss = relative_loss(DEPTH[:1], TRUTH[:1], weight[:1], 80, squared=0, logarithmic=0)
+    assert loss.item() == pytest.approx(expected)
+    far = relative_loss(batch([[70.0]]), batch([[200.0]]), torch.ones(1, 1, 1, 1), 80, squared=0, logarithmic=0)
+    assert far.item() == pytest.approx(10 / 80)
+
+
+def test_confidence_is_the_chance_of_5_percent():
+    truth = batch([[10.0, 10.0, 10.0, 0.0]])
+    depth = batch([[10.4, 9.6, 11.0, 3.0]]).requires_grad_()  # two of three are within
+    logit = torch.zeros(1, 1, 1, 4, requires_grad=True)
+    loss = confidence_loss(logit, depth, truth)
+    assert loss.item() == pytest.approx(math.log(2))
+    loss.backward()
+    assert depth.grad is None
+    torch.testing.assert_close(logit.grad, torch.tensor([[[[-0.5, -0.5, 0.5, 0.0]]]]) / 3)
+    best = math.log(2)  # of the chances 2/3
+    assert confidence_loss(torch.full_like(logit, best), depth, truth).item() < math.log(2)
 
 
 def test_corrected_gradient_by_hand():

@@ -1,0 +1,190 @@
+"""Where small networks start from: at every cell of the image, a local plane through the measurements around it.
+
+The method is that of :mod:`~depth_completion_ros.networks.classical`, which explains it, on whole batches and on a GPU
+as well: every measurement counts with 1 / distance^4.5, and the weighted sums that a fit needs come from an image
+pyramid. Here the cells are larger, so that it takes less time than the network that follows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+CELL = 2  # pixels in each direction, of what is told
+# The sums are taken in cells of this many rows and columns: what stands upright is common, so that depth varies less
+# up and down than it does sideways.
+_ROWS, _COLUMNS = 4, 2
+# The constants of the fit are those of `classical`.
+_POWER = 4.5
+_BLUR, _TAPS = 1.6, 9
+_RIDGE = 0.05
+_CELL_VARIANCE = 1 / 12
+_MOST_DEVIATIONS = 3.0
+_MOST_TIMES_FARTHER = 3.0
+
+# Rows and columns, in cells, around a cell whose measurements correct its plane; scan lines are farther apart than the
+# points of one.
+_NEAR = (11, 5)
+_NEAR_BLUR = (2.0, 1.2)  # before training
+_DOUBT = 0.5  # before training, how many measurements the plane counts as
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the measurements say of every cell of 2x2 pixels; maps are (N, 1, H / 2, W / 2) float32.
+
+    Attributes:
+        scale: (N, 1, 1, 1) mean log depth of the measurements, in metres; all logarithms are relative to it.
+        plane: log depth of the plane through the measurements around.
+        deviation: of these from the plane, standard deviation of log depth.
+        slant: how much log depth changes along the plane, from the middle of the measurements to the cell.
+        distance: to the measurements, in cells.
+        measured: mean log depth of the measurements in the cell, 0 where it has none.
+        count: of these measurements.
+    """
+
+    scale: Tensor
+    plane: Tensor
+    deviation: Tensor
+    slant: Tensor
+    distance: Tensor
+    measured: Tensor
+    count: Tensor
+
+    def covered(self, pixels: int) -> Tensor:
+        """(N, 1, H / pixels, W / pixels) bool, whether there is a measurement in a cell of so many pixels."""
+        return functional.max_pool2d(self.count, pixels // CELL) > 0
+
+    def doubts(self) -> Tensor:
+        """(N, 3, H / 2, W / 2) of moderate numbers, by which a network can tell how far the plane may be wrong."""
+        spread = (10 * torch.cat([self.deviation, self.slant], 1)).clamp(max=10)
+        return torch.cat([spread, self.distance.log()], 1)
+
+
+class NearCorrection(nn.Module):
+    """How far the measurements next to a cell lie from the plane: their mean, with weights that depend on features.
+
+    Planes smooth over what dense measurements know; and which of the measurements next to it a pixel belongs with,
+    the image may tell.
+
+    Args:
+        width: channels of the features.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(width, math.prod(_NEAR) + 1, 1)
+        rows, columns = (
+            -0.5 * ((torch.arange(taps) - taps // 2) / blur) ** 2 for taps, blur in zip(_NEAR, _NEAR_BLUR, strict=True)
+        )
+        assert self.head.bias is not None
+        nn.init.zeros_(self.head.weight)
+        with torch.no_grad():
+            self.head.bias[:-1] = (rows[:, None] + columns).flatten()
+            self.head.bias[-1] = math.log(_DOUBT)
+
+    def forward(self, features: Tensor, known: Surroundings) -> Tensor:
+        """(N, width, h, w) features at half size -> (N, 1, h, w), to be added to the plane's log depth."""
+        logits = self.head(features).float().clamp(max=5)
+        near, doubt = logits.exp().split([logits.shape[1] - 1, 1], 1)
+        difference = known.count * (known.measured - known.plane)
+        total, count = (_around(each) for each in (difference, known.count))
+        return (near * total).sum(1, keepdim=True) / ((near * count).sum(1, keepdim=True) + doubt)
+
+
+def look_around(sparse_depth: Tensor) -> Surroundings:
+    """Tells every cell what was measured around it.
+
+    Args:
+        sparse_depth: (N, 1, H, W) metres, 0 = not measured; H is a multiple of 4 and W of 2.
+
+    Returns:
+        finite maps; all are 0 for an image without a measurement.
+    """
+    with torch.autocast(sparse_depth.device.type, enabled=False):
+        sparse_depth = sparse_depth.float()
+        measured = (sparse_depth > 0).float()
+        logarithm = torch.where(sparse_depth > 0, sparse_depth, 1).log()
+        total = measured.sum((1, 2, 3), keepdim=True).clamp(min=1)
+        scale = logarithm.sum((1, 2, 3), keepdim=True) / total
+        maps = torch.cat([measured * (logarithm - scale), measured], 1)
+        mean, count = (CELL**2 * functional.avg_pool2d(maps, CELL)).chunk(2, 1)
+        planes = functional.interpolate(
+            _fit_planes(maps[:, :1], measured), count.shape[-2:], mode="bilinear", align_corners=False
+        )
+        plane, deviation, slant, distance = planes.split(1, 1)
+        return Surroundings(scale, plane, deviation, slant, distance, mean / count.clamp(min=1), count)
+
+
+def _fit_planes(log_depth: Tensor, measured: Tensor) -> Tensor:
+    """(N, 1, H, W) maps, 0 where not measured -> (N, 4, H / 4, W / 2) plane, deviation, slant and distance."""
+    batch, _, height, width = log_depth.shape
+    rows, columns = height // _ROWS, width // _COLUMNS
+    image, _, row, column = torch.nonzero(measured, as_tuple=True)
+    v = log_depth[image, 0, row, column]
+    x = (column + 0.5) / _COLUMNS - columns / 2
+    y = (row + 0.5) / _ROWS - rows / 2
+    terms = torch.stack([torch.ones_like(v), x, y, v, x * x, x * y, y * y, x * v, y * v, v * v])
+    cells = log_depth.new_zeros(len(terms), batch * rows * columns)
+    cells.index_add_(1, (image * rows + row // _ROWS) * columns + column // _COLUMNS, terms)
+    moments = cells.view(-1, batch, rows, columns).transpose(0, 1)
+
+    # Weighted means, variances and covariances
+    weight, *sums = _weighted_sums(moments.contiguous()).split(1, 1)
+    weight = weight.clamp(min=1e-30)  # of an image without a measurement
+    mean_x, mean_y, mean_v, xx, xy, yy, xv, yv, vv = (each / weight for each in sums)
+    xx, xy, yy = xx - mean_x * mean_x, xy - mean_x * mean_y, yy - mean_y * mean_y
+    xv, yv, vv = xv - mean_x * mean_v, yv - mean_y * mean_v, (vv - mean_v * mean_v).clamp(min=0)
+    ridge = _RIDGE * (xx + yy).clamp(min=0) + _CELL_VARIANCE
+    xx, yy = xx.clamp(min=0) + ridge, yy.clamp(min=0) + ridge
+    per_determinant = 1 / (xx * yy - xy * xy)
+    slope_x, slope_y = (yy * xv - xy * yv) * per_determinant, (xx * yv - xy * xv) * per_determinant
+
+    at_x = torch.arange(columns, device=x.device) + (0.5 - columns / 2)
+    at_y = (torch.arange(rows, device=x.device) + (0.5 - rows / 2))[:, None]
+    step_x, step_y = slope_x * (at_x - mean_x), slope_y * (at_y - mean_y)
+    most = _MOST_DEVIATIONS * vv.sqrt()
+    step = (step_x + step_y).clamp(-most, most)
+    # Inverse depth is linear along a plane: 1 - step, relative to where the slope was found.
+    plane = mean_v - (1 - step).clamp(min=1 / _MOST_TIMES_FARTHER).log()
+    deviation = (vv - slope_x * xv - slope_y * yv).clamp(min=0).sqrt()
+    return torch.cat([plane, deviation, torch.hypot(step_x, step_y), weight ** (-1 / _POWER)], 1)
+
+
+def _weighted_sums(moments: Tensor) -> Tensor:
+    """At every cell of (N, C, h, w), the sum over all cells, weighted by 1 / distance^_POWER."""
+    channels = moments.shape[1]
+    binomial = moments.new_tensor([1, 3, 3, 1]) / 8
+    halving = (binomial[:, None] * binomial).expand(channels, 1, 4, 4)
+    offsets = torch.arange(_TAPS, device=moments.device) - _TAPS // 2
+    gauss = torch.exp(-0.5 * (offsets / _BLUR) ** 2)
+    gauss = (gauss / gauss.sum()).expand(channels, 1, 1, -1)
+
+    def blurred(level: Tensor) -> Tensor:
+        level = functional.conv2d(level, gauss, padding=(0, _TAPS // 2), groups=channels)
+        return functional.conv2d(level, gauss.transpose(2, 3), padding=(_TAPS // 2, 0), groups=channels)
+
+    levels = [moments]
+    while max(levels[-1].shape[-2:]) > 1:
+        height, width = levels[-1].shape[-2:]
+        even = functional.pad(levels[-1], (0, width % 2, 0, height % 2))
+        levels.append(functional.conv2d(even, halving, stride=2, padding=1, groups=channels))
+    # The Gaussian of a level is twice as wide as that of the level below, and a quarter as high for being so.
+    factor = 2.0 ** (2 - _POWER)
+    *finer, coarsest = levels
+    sums = blurred(coarsest)
+    for level in reversed(finer):
+        height, width = level.shape[-2:]
+        far = functional.interpolate(sums, scale_factor=2.0, mode="bilinear", align_corners=False)
+        sums = blurred(level) + factor * far[..., :height, :width]
+    return sums
+
+
+def _around(maps: Tensor) -> Tensor:
+    """(N, 1, h, w) -> (N, taps, h, w), the values of the cells around each."""
+    padding = _NEAR[0] // 2, _NEAR[1] // 2
+    return functional.unfold(maps, _NEAR, padding=padding).unflatten(2, maps.shape[-2:])
