@@ -56,6 +56,7 @@ class Pictures:
         sparse_depth: (H, W).
         ground_truth: (H, W).
         initial_depth: (H, W) or None.
+        measured: (H, W), all that was measured, of which ``sparse_depth`` is a part; or None.
     """
 
     camera: Camera
@@ -63,6 +64,7 @@ class Pictures:
     sparse_depth: NDArray[np.float32]
     ground_truth: NDArray[np.float32]
     initial_depth: NDArray[np.float32] | None = None
+    measured: NDArray[np.float32] | None = None
 
 
 def augment(pictures: Pictures, augmentation: Augmentation, rng: np.random.Generator) -> Pictures:
@@ -136,19 +138,22 @@ def view(pictures: Pictures, matrix: NDArray[np.float64], zoom: float, size: tup
     def warp(picture: NDArray, interpolation: int, border: int) -> NDArray:
         return cv2.warpAffine(picture, affine, (columns, rows), flags=interpolation, borderMode=border)
 
-    image, initial, sparse = pictures.image, pictures.initial_depth, pictures.sparse_depth
+    def moved(depth: NDArray[np.float32]) -> NDArray[np.float32]:
+        if np.count_nonzero(depth) > _DENSE * depth.size:
+            return warp(depth, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT) / np.float32(zoom)
+        return _move(depth, affine, size) / np.float32(zoom)
+
+    image, initial, measured = pictures.image, pictures.initial_depth, pictures.measured
     if image is not None:
         image = np.asarray(warp(image, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT), np.uint8)
     if initial is not None:
         initial = warp(initial, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE) / np.float32(zoom)
     truth = warp(pictures.ground_truth, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT) / np.float32(zoom)
-    if np.count_nonzero(sparse) > _DENSE * sparse.size:
-        sparse = warp(sparse, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
-    else:
-        sparse = _move(sparse, affine, size)
     cx, cy = affine @ (pictures.camera.cx, pictures.camera.cy, 1)
     camera = replace(pictures.camera.undistorted(), width=columns, height=rows, cx=float(cx), cy=float(cy))
-    return Pictures(camera, image, sparse / np.float32(zoom), truth, initial)
+    return Pictures(
+        camera, image, moved(pictures.sparse_depth), truth, initial, None if measured is None else moved(measured)
+    )
 
 
 def change_color(image: NDArray[np.uint8], amount: float, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from depth_completion_ros.datasets.base import IndexedSource
+from depth_completion_ros.evaluation.holdout import drop_occluded
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.networks.registry import CompletionNetwork
 from depth_completion_ros.pipeline import sparse_depth_of
@@ -47,6 +48,7 @@ class Batch:
         has_image: (N,) bool.
         sparse_depth: (N, 1, H, W) float32.
         ground_truth: (N, 1, H, W) float32.
+        withheld: (N, 1, H, W) float32, what was measured beside the sparse depth, but for what the camera cannot see.
         initial_depth: (N, 1, H, W) float32, or None unless all frames have one.
         names: of the data set and the frame, of each sample.
     """
@@ -55,6 +57,7 @@ class Batch:
     has_image: Tensor
     sparse_depth: Tensor
     ground_truth: Tensor
+    withheld: Tensor
     initial_depth: Tensor | None
     names: list[str]
 
@@ -165,7 +168,8 @@ def draw_sample(
             sparse = draw_lines(frame, sparsity.lines, rng)
         else:
             sparse = sparse_depth_of(frame)
-        pictures = Pictures(frame.camera, frame.image, sparse, frame.ground_truth, frame.initial_depth)
+        measured = sparse_depth_of(frame)
+        pictures = Pictures(frame.camera, frame.image, sparse, frame.ground_truth, frame.initial_depth, measured)
         seen = augment(pictures, augmentation, rng)
         if by_points and sparsity.points is not None:
             seen = Pictures(**{**vars(seen), "sparse_depth": draw_points(seen.sparse_depth, sparsity.points, rng)})
@@ -188,9 +192,18 @@ def collate(samples: Sequence[tuple[Pictures, str]]) -> Batch:
         has_image=torch.tensor([picture.image is not None for picture in pictures]),
         sparse_depth=_stack([picture.sparse_depth for picture in pictures]),
         ground_truth=_stack([picture.ground_truth for picture in pictures]),
+        withheld=_stack([_withheld(picture) for picture in pictures]),
         initial_depth=_stack(initial) if len(initial) == len(pictures) else None,
         names=[name for _, name in samples],
     )
+
+
+def _withheld(pictures: Pictures) -> NDArray[np.float32]:
+    """(H, W) the rest of the measurements, by which a network is scored where there is no other ground truth."""
+    if pictures.measured is None:
+        return np.zeros_like(pictures.sparse_depth)
+    rest = np.where(pictures.sparse_depth > 0, np.float32(0), pictures.measured)
+    return drop_occluded(rest, pictures.sparse_depth)
 
 
 def load(stream: SampleStream, batches: Iterable[list[int]], workers: int, *, pin: bool) -> Iterator[Batch]:

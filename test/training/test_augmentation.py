@@ -89,6 +89,17 @@ def test_of_measurements_that_meet_the_nearest_stays():
     assert small.sparse_depth[small.sparse_depth > 0].min() == 3
 
 
+def test_all_that_was_measured_moves_like_the_part_of_it():
+    pictures, _ = pictures_of()
+    part = pictures.sparse_depth.copy()
+    part[:, : part.shape[1] // 2] = 0
+    rng = np.random.default_rng(0)
+    seen = augment(replace(pictures, sparse_depth=part, measured=pictures.sparse_depth), STILL, rng)
+    kept = seen.sparse_depth > 0
+    assert kept.any() and kept.sum() < (seen.measured > 0).sum()
+    np.testing.assert_array_equal(seen.sparse_depth[kept], seen.measured[kept])
+
+
 def test_resized_frames_keep_their_depth():
     pictures, (normal, distance) = pictures_of()
     small = resize(pictures, 48)

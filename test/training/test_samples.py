@@ -8,8 +8,9 @@ import pytest
 import torch
 from planes import Blind, Planes
 
+from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.networks.registry import create
-from depth_completion_ros.training.augmentation import Augmentation
+from depth_completion_ros.training.augmentation import Augmentation, Pictures
 from depth_completion_ros.training.samples import SampleStream, Share, collate, load
 from depth_completion_ros.training.sparsity import Sparsity
 
@@ -67,6 +68,28 @@ def test_pictures_fit_together():
     both = measured & (batch.ground_truth > 0)
     error = (batch.sparse_depth - batch.ground_truth)[both].abs() / batch.ground_truth[both]
     assert error.max() < 0.03
+
+
+def test_what_was_measured_beside_the_sparse_depth_is_withheld():
+    batch = collate([stream()[k] for k in range(6)])
+    withheld = batch.withheld > 0
+    assert withheld.any()
+    assert not (withheld & (batch.sparse_depth > 0)).any()
+    both = withheld & (batch.ground_truth > 0)
+    error = (batch.withheld - batch.ground_truth)[both].abs() / batch.ground_truth[both]
+    assert error.max() < 0.03
+    everything = collate([stream(sparsity=Sparsity())[0]])
+    assert not everything.withheld.any()
+
+
+def test_what_the_camera_cannot_see_is_not_withheld_but_left_out():
+    sparse = np.zeros((32, 48), np.float32)
+    sparse[10, 10] = 5
+    measured = sparse.copy()
+    measured[10, 12], measured[10, 30] = 20, 20
+    camera = Camera(48, 32, 50, 50, 24, 16)
+    batch = collate([(Pictures(camera, None, sparse, sparse, measured=measured), "wall")])
+    assert batch.withheld[0, 0].nonzero().tolist() == [[10, 30]]
 
 
 def test_a_dead_camera_is_the_mean_color():
