@@ -37,6 +37,7 @@ _COARSE_CELL = 8  # pixels
 _LARGEST_CELL = 32
 _TRUST = 2.0  # logit, before training, of the trust in a measurement that fits the prediction
 _SPREAD_ROOT = 4.0
+_START_BLUR = 0.7  # cells
 _CHOICE = (-1.0, 0.0, 1.0)  # logits, before training, of what is propagated, the plane, and that with detail
 _PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))  # rows and columns
 _COARSE_WINDOW, _FINE_WINDOW = 9, 7  # cells
@@ -48,10 +49,12 @@ class MSPNOutput(NetworkOutput):
 
     Attributes:
         initial_depth: (N, 1, H, W) metres before propagation.
+        propagated_depth: (N, 1, H, W) metres right after it, of a network that goes on from there.
         confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of a network that is trained to tell it.
     """
 
     initial_depth: Tensor
+    propagated_depth: Tensor | None = None
     confidence_logit: Tensor | None = None
 
 
@@ -140,15 +143,20 @@ class MSPNLite(CompletionNetwork):
 
         state = self.fine_upsample(features, torch.cat([depth, mask], 1))
         features = self.decode_half(features, skips[0], state)
-        depth, mask = state.chunk(2, 1)
+        propagated, mask = state.chunk(2, 1)
         shares = self.choice(features).float().softmax(1)
-        choices = torch.cat([depth, known.plane, known.plane + self.detail(features, known)], 1)
+        choices = torch.cat([propagated, known.plane, known.plane + self.detail(features, known)], 1)
         depth = (shares * choices).sum(1, keepdim=True)
         logit = self.confidence(torch.cat([features, torch.cat([known.doubts(), mask], 1).to(features.dtype)], 1))
         depth, mask = self.half_upsample(features, torch.cat([depth, mask], 1)).chunk(2, 1)
         logit = functional.interpolate(logit.float(), depth.shape[-2:], mode="bilinear", align_corners=False)
-        initial = functional.interpolate(initial, depth.shape[-2:], mode="bilinear", align_corners=False)
-        outputs = (scale + depth).exp(), logit.sigmoid(), (scale + initial).exp(), logit
+        initial, propagated = (
+            functional.interpolate(each, depth.shape[-2:], mode="bilinear", align_corners=False)
+            for each in (initial, propagated)
+        )
+        metres = ((scale + each).exp() for each in (depth, initial, propagated))
+        depth, initial, propagated = metres
+        outputs = depth, logit.sigmoid(), initial, propagated, logit
         return MSPNOutput(*(each[..., :height, :width] for each in outputs))
 
     def _encode(self, image: Tensor, known: Surroundings, estimate: Tensor | None) -> list[Tensor]:
@@ -207,6 +215,9 @@ class _Propagation(nn.Module):
         self.keep_measured = keep_measured
         self.head = nn.Conv2d(width, _EMBEDDING + 2, 3, padding=1)
         self.layer = MaskedPropagation(_EMBEDDING, window)
+        # Depth is to spread only as far as training has shown it may: it starts from a narrow blur.
+        near = -0.5 * ((torch.arange(2 * window - 1) - (window - 1)) / _START_BLUR) ** 2
+        self.layer.position_bias = nn.Parameter((near[:, None] + near)[None])
         # How fast trust in a measurement falls with the logarithm of its ratio to the prediction.
         self.doubt = nn.Parameter(torch.tensor(2.0))
         _start_at_zero(self.head, 2)

@@ -87,7 +87,9 @@ def _silog(output: Any, batch: Batch) -> Tensor:
 
 
 def _robust_mspn(output: Any, batch: Batch) -> Tensor:
-    return _robust(output, batch) + 0.2 * _relative(output.initial_depth, batch)
+    """The steps to the depth are told, too, or the last would do without the others."""
+    before = _relative(output.initial_depth, batch) + 2 * _relative(output.propagated_depth, batch)
+    return _robust(output, batch) + 0.2 * before
 
 
 def _robust_auxiliary(output: Any, batch: Batch) -> Tensor:
