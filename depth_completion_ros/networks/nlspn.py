@@ -1,11 +1,13 @@
 """NLSPN: an encoder-decoder predicts an initial depth and, for each pixel, where to take depth from to refine it.
 
 Jinsun Park, Kyungdon Joo, Zhe Hu, Chi-Kuei Liu and In So Kweon, "Non-Local Spatial Propagation Network for Depth
-Completion", ECCV 2020. The layers are those of the authors' public implementation, which the paper leaves open.
+Completion", ECCV 2020. The layers are those of the authors' public implementation, which the paper leaves open. Preset
+``lite`` is another network, see :mod:`~depth_completion_ros.networks.nlspn_lite`.
 """
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -20,16 +22,18 @@ from depth_completion_ros.networks.layers import (
     residual_stage,
     upsample_block,
 )
-from depth_completion_ros.networks.propagation.non_local import propagate, sample
-from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, register
-
-Affinity = Literal["TGASS", "TC", "ASS", "AS"]
-Sampling = Literal["consistent", "official", "legacy"]
-
-# The neighbours' places before the predicted offsets: the 3x3 grid around a pixel without the pixel, row by row.
-_GRID = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1) if (row, column) != (0, 0)]
-# How many grid displacements are added to an offset where (the confidence, the depth) of a neighbour is sampled.
-_GRID_STEPS: dict[Sampling, tuple[int, int]] = {"consistent": (1, 1), "official": (0, 1), "legacy": (1, 2)}
+from depth_completion_ros.networks.nlspn_lite import NLSPNLite, NLSPNOutput
+from depth_completion_ros.networks.propagation.neighbours import (
+    GRID,
+    GRID_STEPS,
+    Affinity,
+    AffinityNormalisation,
+    Sampling,
+    confidence_at,
+    split_prediction,
+)
+from depth_completion_ros.networks.propagation.non_local import propagate
+from depth_completion_ros.networks.registry import CompletionNetwork, register
 
 
 @dataclass(frozen=True)
@@ -51,19 +55,13 @@ _RESNET34 = Size(
     48, 16, (64, 128, 256, 512, 512), (3, 4, 6, 3), (256, 128, 64, 64),
     depth_head=64, guidance_head=64, confidence_head=32, steps=18,
 )  # fmt: skip
-# Full resolution is what costs: it keeps only thin layers, and no residual block of its own.
-_LITE = Size(
-    12, 4, (16, 24, 48, 128, 256), (0, 1, 2, 1), (96, 48, 24, 8),
-    depth_head=8, guidance_head=8, confidence_head=8, steps=6,
-)  # fmt: skip
-_SIZES = {"paper": _RESNET34, "lite": _LITE}
 
 
 @register(
     "nlspn",
     summary="non-local spatial propagation of an initial depth by learned neighbours, affinities and confidence",
     source="Park et al., Non-Local Spatial Propagation Network for Depth Completion, ECCV 2020",
-    presets=tuple(_SIZES),
+    presets=("paper", "lite"),
 )
 def nlspn(
     preset: str = "paper",
@@ -72,12 +70,12 @@ def nlspn(
     affinity: Affinity = "TGASS",
     sampling: Sampling = "consistent",
     preserve_input: bool = False,
-) -> NLSPN:
+) -> NLSPN | NLSPNLite:
     """Builds NLSPN.
 
     Args:
-        preset: ``paper``, or ``lite`` for embedded GPUs and CPUs.
-        backbone: the encoder of preset ``paper``.
+        preset: ``paper``, or ``lite`` for embedded GPUs and CPUs, which has none of the other options.
+        backbone: the encoder.
         affinity: normalisation of the affinities (section 4.1): Tanh-gamma-Abs-Sum* (``TGASS``), Tanh-C (``TC``),
             Abs-Sum* (``ASS``) or Abs-Sum (``AS``).
         sampling: where the confidence of a neighbour is read: where its depth is (``consistent``, Eq. 9), or as in
@@ -85,7 +83,7 @@ def nlspn(
         preserve_input: put the measurements back before every step.
 
     Raises:
-        ValueError: an option has none of these values.
+        ValueError: an option has none of these values, or preset ``lite`` does not have it.
     """
     for name, value, known in (
         ("backbone", backbone, ("resnet34", "resnet18")),
@@ -94,27 +92,15 @@ def nlspn(
     ):
         if value not in known:
             raise ValueError(f"nlspn: unknown {name} {value!r}; available: {', '.join(known)}")
-    size = _SIZES[preset]
-    if backbone == "resnet18":
-        if preset != "paper":
-            raise ValueError(f"nlspn: backbone 'resnet18' is an option of preset 'paper', not of {preset!r}")
-        size = replace(size, blocks=(2, 2, 2, 2))
+    if preset == "lite":
+        given = {"backbone": backbone, "affinity": affinity, "sampling": sampling, "preserve_input": preserve_input}
+        standard = inspect.signature(nlspn).parameters
+        for name, option in given.items():
+            if option != standard[name].default:
+                raise ValueError(f"nlspn: {name} {option!r} is an option of preset 'paper', not of 'lite'")
+        return NLSPNLite()
+    size = _RESNET34 if backbone == "resnet34" else replace(_RESNET34, blocks=(2, 2, 2, 2))
     return NLSPN(size, affinity, sampling, preserve_input)
-
-
-@dataclass
-class NLSPNOutput(NetworkOutput):
-    """What NLSPN answers.
-
-    Attributes:
-        initial_depth: (N, 1, H, W) metres before propagation; can be negative.
-        displacement: (N, 8, 2, H, W) rows and columns, in pixels, from each pixel to where neighbours' depth is read.
-        affinity: (N, 8, H, W) normalised affinities of the neighbours; the pixel's own is 1 minus their sum.
-    """
-
-    initial_depth: Tensor
-    displacement: Tensor
-    affinity: Tensor
 
 
 class NLSPN(CompletionNetwork):
@@ -151,15 +137,15 @@ class NLSPN(CompletionNetwork):
         )
         last = size.decoder[-1] + full
         self.depth_head = _Head(last, size.depth_head, stem, 1)
-        self.guidance_head = _Head(last, size.guidance_head, stem, len(_GRID))
+        self.guidance_head = _Head(last, size.guidance_head, stem, len(GRID))
         self.confidence_head = _Head(last, size.confidence_head, stem, 1)
 
         # Predicts for each neighbour its row and column offset, and after all of these its affinity.
-        self.neighbours = nn.Conv2d(len(_GRID), 3 * len(_GRID), 3, padding=1)
+        self.neighbours = nn.Conv2d(len(GRID), 3 * len(GRID), 3, padding=1)
         nn.init.zeros_(self.neighbours.weight)
         nn.init.zeros_(self.neighbours.bias)  # type: ignore[arg-type]
-        self.normalise_affinity = _AffinityNormalisation(affinity)
-        self.register_buffer("grid", torch.tensor(_GRID, dtype=torch.float32).view(-1, 2, 1, 1), persistent=False)
+        self.normalise_affinity = AffinityNormalisation(affinity)
+        self.register_buffer("grid", torch.tensor(GRID, dtype=torch.float32).view(-1, 2, 1, 1), persistent=False)
 
     def forward(
         self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None
@@ -193,12 +179,9 @@ class NLSPN(CompletionNetwork):
 
     def _neighbourhood(self, predicted: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
         """Displacement and normalised affinity of the neighbours, see :class:`NLSPNOutput`."""
-        offset, affinity = predicted.split([2 * len(_GRID), len(_GRID)], 1)
-        offset = offset.unflatten(1, (len(_GRID), 2))
-        confidence_steps, depth_steps = _GRID_STEPS[self.sampling]
-        # The confidence teaches no offset. One neighbour at a time is faster: its samples stay in the cache.
-        read_at = offset.detach() + confidence_steps * self.grid
-        neighbour_confidence = torch.cat([sample(confidence, at) for at in read_at.split(1, 1)], 1)
+        offset, affinity = split_prediction(predicted)
+        confidence_steps, depth_steps = GRID_STEPS[self.sampling]
+        neighbour_confidence = confidence_at(confidence, offset + confidence_steps * self.grid)
         return offset + depth_steps * self.grid, self.normalise_affinity(affinity, neighbour_confidence)
 
 
@@ -213,25 +196,3 @@ class _Head(nn.Module):
     def forward(self, features: Tensor, stem: Tensor, *, float32: bool = False) -> Tensor:
         joined = torch.cat([self.refine(features), stem], 1)
         return conv_in_float32(self.estimate, joined) if float32 else self.estimate(joined)
-
-
-class _AffinityNormalisation(nn.Module):
-    """Raw affinities -> affinities weighted by the neighbours' confidence, whose magnitudes sum up to 1 at most."""
-
-    def __init__(self, kind: Affinity) -> None:
-        super().__init__()
-        self.kind = kind
-        initial = {"TGASS": 0.5 * len(_GRID), "TC": len(_GRID)}.get(kind, 1.0)
-        self.scale = nn.Parameter(torch.tensor([float(initial)]), requires_grad=kind == "TGASS")
-
-    def forward(self, affinity: Tensor, confidence: Tensor) -> Tensor:
-        if self.kind == "TGASS":
-            affinity = torch.tanh(affinity) / (self.scale + 1e-8)
-        elif self.kind == "TC":
-            affinity = torch.tanh(affinity) / self.scale
-        affinity = affinity * confidence
-        if self.kind == "TC":  # at most 8 neighbours of at most 1/8 each
-            return affinity
-        total = affinity.abs().sum(1, keepdim=True) + 1e-4
-        # Abs-Sum* and its variant leave small sums as they are.
-        return affinity / (total if self.kind == "AS" else total.clamp(min=1))

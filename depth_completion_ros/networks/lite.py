@@ -1,0 +1,103 @@
+"""What the lite networks that start from local planes share: layers that are told what is known, at every scale.
+
+They look at the image from half its size on: full size is where a CPU spends its time. Depth is the logarithm of depth,
+relative to the mean of the measurements (see :mod:`~depth_completion_ros.networks.planes`).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from depth_completion_ros.networks.layers import conv_block, residual_stage
+
+_PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))  # rows and columns
+
+
+class EncoderStage(nn.Module):
+    """Halves the map and joins what is known of the depth at its new scale.
+
+    Args:
+        inputs: channels of the map.
+        width: channels of what becomes of it.
+        blocks: residual blocks; a convolution takes the place of none.
+        told: maps that tell what is known.
+    """
+
+    def __init__(self, inputs: int, width: int, blocks: int, told: int) -> None:
+        super().__init__()
+        self.down = conv_block(inputs, width, stride=2)
+        self.depth = nn.Conv2d(told, width, 3, padding=1)
+        self.blocks: nn.Module = conv_block(width, width, activation=nn.ReLU(inplace=True))
+        if blocks:
+            self.blocks = residual_stage(width, width, blocks)
+
+    def forward(self, features: Tensor, told: Tensor) -> Tensor:
+        """(N, inputs, 2 h, 2 w) and (N, told, h, w) -> (N, width, h, w)."""
+        return self.blocks(functional.relu(self.down(features) + self.depth(told)))
+
+
+class DecoderStage(nn.Module):
+    """Joins the coarser map and the encoder's of this scale.
+
+    Args:
+        below: channels of the coarser map.
+        width: channels of the encoder's, and of the joined map.
+    """
+
+    def __init__(self, below: int, width: int) -> None:
+        super().__init__()
+        self.below = nn.Conv2d(below, width, 1)
+        self.refine = conv_block(width, width, activation=nn.ReLU(inplace=True))
+
+    def forward(self, below: Tensor, skip: Tensor) -> Tensor:
+        """(N, below, h, w) and (N, width, 2 h, 2 w) -> (N, width, 2 h, 2 w)."""
+        # Repeats every coarse pixel 2x2 without making the repeated map.
+        pairs = skip.unflatten(3, (-1, 2)).unflatten(2, (-1, 2))
+        joined = (pairs + self.below(below)[:, :, :, None, :, None]).flatten(4).flatten(2, 3)
+        return self.refine(joined)
+
+
+class GuidedUpsample(nn.Module):
+    """Corrects the depth, then doubles the map: each new pixel combines the four old ones nearest to it.
+
+    That keeps edges sharp (after Teed and Deng, "RAFT", ECCV 2020).
+
+    Args:
+        width: channels of the features that tell how.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(width, 4 * 4 + 1, 3, padding=1)
+        start_at_zero(self.head, 1)
+
+    def forward(self, features: Tensor, depth: Tensor) -> Tensor:
+        """Features (N, width, h, w) and log depth (N, 1, h, w) -> log depth (N, 1, 2 h, 2 w), float32."""
+        height, width = depth.shape[-2:]
+        weights, correction = self.head(features).float().contiguous().split([4 * 4, 1], 1)
+        weights = weights.unflatten(1, (4, 4)).softmax(2)
+        padded = functional.pad(depth + limited(correction), (1, 1, 1, 1), mode="replicate")
+        quarters = []
+        for part, (down, right) in enumerate(_PAIRS):  # of an old pixel
+            taps = [padded[:, 0, down + y : down + y + height, right + x : right + x + width] for y, x in _PAIRS]
+            quarters.append(sum(weights[:, part, tap] * old for tap, old in enumerate(taps)))
+        return functional.pixel_shuffle(torch.stack(quarters, 1), 2)
+
+
+def start_at_zero(head: nn.Conv2d, outputs: int) -> None:
+    """Lets the last ``outputs`` channels answer 0 before training."""
+    assert head.bias is not None
+    nn.init.zeros_(head.weight[-outputs:])
+    nn.init.zeros_(head.bias[-outputs:])
+
+
+def limited(correction: Tensor) -> Tensor:
+    """What a predicted correction adds to the log depth, float32."""
+    return correction.float().clamp(-3, 3)
+
+
+def doubled(maps: Tensor) -> Tensor:
+    """(N, C, h, w) -> (N, C, 2 h, 2 w) float32, interpolated."""
+    return functional.interpolate(maps.float(), scale_factor=2, mode="bilinear", align_corners=False)

@@ -1,0 +1,141 @@
+"""NLSPN small enough for embedded GPUs and CPUs: it propagates at half the image, from local planes on.
+
+Ours, after Park et al. (ECCV 2020, see :mod:`~depth_completion_ros.networks.nlspn`). What differs from the paper:
+
+* Depth is the logarithm of depth here, less that of the mean measurement, so that scale does not matter.
+* The initial depth is that of local planes through the measurements (:mod:`~depth_completion_ros.networks.planes`),
+  which every scale of the encoder is told, corrected by the measurements next to a pixel and by what is predicted.
+* It propagates at half the image, in 6 steps instead of 18, and takes no depth from outside of it: neighbours there are
+  those at its border.
+* To full size, every pixel takes a learned convex combination of the coarse ones nearest to it.
+* The confidence that steers the propagation stays inside. The one that is answered is a further output, which training
+  makes the probability that the depth is within 5 % of the truth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from depth_completion_ros.networks.lite import (
+    DecoderStage,
+    EncoderStage,
+    GuidedUpsample,
+    doubled,
+    limited,
+    start_at_zero,
+)
+from depth_completion_ros.networks.planes import NearCorrection, Surroundings, look_around
+from depth_completion_ros.networks.propagation.neighbours import (
+    GRID,
+    AffinityNormalisation,
+    confidence_at,
+    split_prediction,
+)
+from depth_completion_ros.networks.propagation.non_local import propagate
+from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput
+
+# Channels and residual blocks at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image.
+_WIDTHS = (24, 48, 80, 128, 160)
+_BLOCKS = (0, 1, 2, 2, 2)
+_STEPS = 6
+_STRIDE = 32  # of the encoder's last map
+_TOLD = 5
+
+
+@dataclass
+class NLSPNOutput(NetworkOutput):
+    """What NLSPN answers. Propagation has the size (h, w) of the image, and half of it in preset ``lite``.
+
+    Attributes:
+        initial_depth: (N, 1, H, W) metres before propagation; can be negative, but not in preset ``lite``.
+        displacement: (N, 8, 2, h, w) rows and columns, in pixels, from each pixel to where neighbours' depth is read.
+        affinity: (N, 8, h, w) normalised affinities of the neighbours; the pixel's own is 1 minus their sum.
+        confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of preset ``lite``, which is trained to tell it.
+    """
+
+    initial_depth: Tensor
+    displacement: Tensor
+    affinity: Tensor
+    confidence_logit: Tensor | None = None
+
+
+class NLSPNLite(CompletionNetwork):
+    """See the module. Takes images of any size; the depth of one without any measurement is 0."""
+
+    grid: Tensor
+    confidence_meaning = "the probability that the depth is within 5 % of the truth, as far as training taught it"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.ModuleList(
+            EncoderStage(inputs, width, blocks, _TOLD)
+            for inputs, width, blocks in zip((3, *_WIDTHS), _WIDTHS, _BLOCKS, strict=False)
+        )
+        self.decoder = nn.ModuleList(DecoderStage(below, width) for below, width in pairwise(_WIDTHS[::-1]))
+        half = _WIDTHS[0]
+        self.near = NearCorrection(half)
+        # Of the initial depth its correction and its confidence, and of every neighbour the offset and the affinity.
+        self.head = nn.Conv2d(half, 2 + 3 * len(GRID), 3, padding=1)
+        start_at_zero(self.head, self.head.out_channels)
+        self.normalise_affinity = AffinityNormalisation("TGASS")
+        self.upsample = GuidedUpsample(half)
+        self.confidence = nn.Conv2d(half + 4, 1, 3, padding=1)
+        self.register_buffer("grid", torch.tensor(GRID, dtype=torch.float32).view(-1, 2, 1, 1), persistent=False)
+        # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(
+        self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None
+    ) -> NLSPNOutput:
+        """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`."""
+        assert image is not None
+        height, width = sparse_depth.shape[-2:]
+        padding = (0, -width % _STRIDE, 0, -height % _STRIDE)  # at the end, so that no pixel moves
+        known = look_around(functional.pad(sparse_depth.float(), padding))
+        features = self._features(functional.pad(image, padding, mode="replicate"), known)
+
+        correction, spread, predicted = self.head(features).float().split([1, 1, 3 * len(GRID)], 1)
+        initial = known.plane + self.near(features, known) + limited(correction)
+        spread = spread.sigmoid()
+        offset, affinity = split_prediction(predicted)
+        displacement = _inside(offset + self.grid.float())
+        affinity = self.normalise_affinity(affinity, confidence_at(spread, displacement)).float()
+        depth = propagate(initial, displacement, affinity, _STEPS)
+
+        doubts = torch.cat([known.doubts(), spread], 1).to(features.dtype)
+        logit = doubled(self.confidence(torch.cat([features, doubts], 1)))
+        depth = self.upsample(features, depth)
+        anything = known.count.amax((2, 3), keepdim=True) > 0
+        depth, initial = (anything * (known.scale + each).exp() for each in (depth, doubled(initial)))
+        outputs = (each[..., :height, :width] for each in (depth, anything * logit.sigmoid(), initial, logit))
+        depth, confidence, initial, logit = outputs
+        return NLSPNOutput(depth, confidence, initial, displacement, affinity, logit)
+
+    def _features(self, image: Tensor, known: Surroundings) -> Tensor:
+        """The decoder's, at half size."""
+        dtype = self.head.weight.dtype
+        features = image.to(dtype)
+        told = torch.cat([known.plane, known.doubts(), known.count.clamp(max=1)], 1).to(dtype)
+        skips = []
+        for stage in self.encoder:
+            features = stage(features, told)
+            skips.append(features)
+            told = functional.avg_pool2d(told, 2, ceil_mode=True)
+        skips.pop()
+        for stage in self.decoder:
+            features = stage(features, skips.pop())
+        return features
+
+
+def _inside(displacement: Tensor) -> Tensor:
+    """Moves the neighbours (N, 8, 2, h, w) that lie outside to the border of the map."""
+    height, width = displacement.shape[-2:]
+    rows = torch.arange(height, device=displacement.device)[:, None]
+    columns = torch.arange(width, device=displacement.device)
+    row, column = displacement.unbind(2)
+    return torch.stack([row.clamp(-rows, height - 1 - rows), column.clamp(-columns, width - 1 - columns)], 2)
