@@ -14,7 +14,8 @@ where that leaves them open:
 Preset ``lite``, for CPUs, is ours and keeps the parts but not their sizes:
 
 * It gets local planes through the measurements (:mod:`~depth_completion_ros.networks.planes`) and what tells how far
-  they may be wrong, and corrects them by a factor: four lines then say something everywhere, too.
+  they may be wrong, and corrects them within the spread of the measurements around: four lines then say something
+  everywhere, too.
 * The maps of the encoder are added to the features of their size.
 * The decoders end at half size and answer four pixels per place: full size is where a CPU spends its time.
 * The confidence is a further output, which training makes the probability that the depth is within 5 % of the truth.
@@ -38,6 +39,8 @@ _KERNELS = (3, 5, 7, 9)
 _CELL = 4  # pixels, in each direction, that share one confidence
 _FADE = 0.8
 _TOLD = 6
+# How far the lite preset may correct the log depth of a plane: so many deviations of the measurements from it, and this.
+_DEVIATIONS, _LEAST = 2.0, 0.02
 
 
 @dataclass(frozen=True)
@@ -150,11 +153,16 @@ class AuxiliaryLite(CompletionNetwork):
         depth_features, image_features = self.extractors(*self.encoder(told))
         features = self.depth_decoder.features(depth_features)
         correction, logit = self.depth_decoder.answer(features).split(1, 1)
-        base = functional.interpolate(
-            known.plane + self.near(features, known), scale_factor=CELL, mode="bilinear", align_corners=False
-        )
+        base, deviation = functional.interpolate(
+            torch.cat([known.plane + self.near(features, known), known.deviation], 1),
+            scale_factor=CELL,
+            mode="bilinear",
+            align_corners=False,
+        ).split(1, 1)
+        # Where the measurements around agree there is nothing to correct: depth stays within their spread.
+        limit = _DEVIATIONS * deviation + _LEAST
         anything = known.count.amax((2, 3), keepdim=True) > 0
-        depth = anything * (known.scale + base + correction.clamp(-3, 3)).exp()
+        depth = anything * (known.scale + base + limit * correction.tanh()).exp()
         gray = 255 * self.image_decoder(image_features)[..., :height, :width] if self.training else None
         depth, confidence, logit = (each[..., :height, :width] for each in (depth, anything * logit.sigmoid(), logit))
         return AuxiliaryOutput(depth, confidence, gray, logit)

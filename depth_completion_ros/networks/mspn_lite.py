@@ -10,7 +10,8 @@ Ours, after Jun et al. (CVPR 2024, see :mod:`~depth_completion_ros.networks.mspn
 * Between the scales, every pixel takes a learned convex combination of the coarse ones nearest to it, which keeps edges
   sharp (after Teed and Deng, "RAFT", ECCV 2020).
 * At half the image, every pixel chooses between what was propagated, the plane, and the plane corrected by the
-  measurements next to it, which know more where they are dense.
+  measurements next to it, which know more where they are dense. Nothing is added to that: a last correction by the
+  features alone served the data of the training and harmed all other.
 * The confidence is a further output, which training makes the probability that the depth is within 5 % of the truth.
 """
 
@@ -100,7 +101,7 @@ class MSPNLite(CompletionNetwork):
         self.choice = nn.Conv2d(half, len(_CHOICE), 3, padding=1)
         nn.init.zeros_(self.choice.weight)
         self.choice.bias = nn.Parameter(torch.tensor(_CHOICE))
-        self.half_upsample = _Upsample(half)
+        self.half_upsample = _Upsample(half, corrects=False)
         self.confidence = nn.Conv2d(half + 4, 1, 3, padding=1)
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -248,20 +249,23 @@ class _Propagation(nn.Module):
 
 
 class _Upsample(nn.Module):
-    """Corrects the depth, then doubles the maps: each new pixel combines the four old ones nearest to it."""
+    """Doubles the maps: each new pixel combines the four old ones nearest to it. Before, it may correct the depth."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, corrects: bool = True) -> None:
         super().__init__()
-        self.head = nn.Conv2d(width, 4 * 4 + 1, 3, padding=1)
-        _start_at_zero(self.head, 1)
+        self.head = nn.Conv2d(width, 4 * 4, 3, padding=1)
+        self.correction = nn.Conv2d(width, 1, 3, padding=1) if corrects else None
+        if self.correction is not None:
+            _start_at_zero(self.correction, 1)
 
     def forward(self, features: Tensor, state: Tensor) -> Tensor:
         """Features (N, width, h, w) and depth and mask (N, 2, h, w) -> (N, 2, 2h, 2w)."""
         height, width = state.shape[-2:]
-        weights, correction = self.head(features).float().contiguous().split([4 * 4, 1], 1)
-        weights = weights.unflatten(1, (4, 4)).softmax(2)
-        depth, mask = state.chunk(2, 1)
-        padded = functional.pad(torch.cat([depth + _limited(correction), mask], 1), (1, 1, 1, 1), mode="replicate")
+        weights = self.head(features).float().contiguous().unflatten(1, (4, 4)).softmax(2)
+        if self.correction is not None:
+            depth, mask = state.chunk(2, 1)
+            state = torch.cat([depth + _limited(self.correction(features)), mask], 1)
+        padded = functional.pad(state, (1, 1, 1, 1), mode="replicate")
         quarters = []
         for part, (down, right) in enumerate(_PAIRS):  # of an old pixel
             taps = [padded[..., down + y : down + y + height, right + x : right + x + width] for y, x in _PAIRS]
