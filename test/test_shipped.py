@@ -55,7 +55,7 @@ def test_the_weights_that_ship_are_used_unless_another_network_is_asked_for(fold
 
     assert has_shipped_weights() and has_shipped_weights(preset="lite") and has_shipped_weights(preset="")
     assert not caplog.records
-    assert not has_shipped_weights(preset="lite", depth_norm=False)
+    assert not has_shipped_weights(preset="paper", depth_norm=False)
     assert "model emdc has random weights" in caplog.text
     with pytest.raises(ValueError, match="'gamma'"):
         DepthCompleter("emdc", "cpu", gamma=3)

@@ -1,88 +1,55 @@
 """EMDC: depth from the image at large and from the measurements nearby, blended and refined by funnel propagation.
 
 Dewang Hou, Yuanyuan Du, Kai Zhao and Yang Zhao, "Learning an Efficient Multimodal Depth Completion Model", ECCV 2022
-workshops. The layers, which the paper leaves open, are those of the authors' public implementation.
+workshops. The layers, which the paper leaves open, are those of the authors' public implementation. Preset
+``lite`` is another network, see :mod:`~depth_completion_ros.networks.emdc_lite`.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from depth_completion_ros.networks.emdc_lite import EMDCLite, EMDCOutput
 from depth_completion_ros.networks.layers import conv_block
 from depth_completion_ros.networks.mobilenet import MobileNetV2
-from depth_completion_ros.networks.propagation.funnel import FunnelPropagation, Stage
-from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, register
+from depth_completion_ros.networks.propagation.funnel import FunnelPropagation
+from depth_completion_ros.networks.registry import CompletionNetwork, register
 
 _STRIDE = 32  # of the encoder's last features
-
-
-@dataclass(frozen=True)
-class Size:
-    """Widths of the network and the stages of its propagation."""
-
-    encoder: float  # factor on the widths of MobileNetV2
-    decoder: tuple[int, int, int, int, int]  # channels from 1/16 up to 1
-    local: int
-    funnel: tuple[Stage, ...]
-
-
+_DECODER = (160, 96, 64, 32, 24)  # channels from 1/16 up to 1
+_LOCAL = 32
 _WIDE, _MIDDLE, _NARROW = (1, 2, 3), (1, 2), (1,)
-_SIZES = {
-    "paper": Size(
-        encoder=1.0,
-        decoder=(160, 96, 64, 32, 24),
-        local=32,
-        funnel=(
-            *((3, _WIDE), (2, _WIDE), (2, _WIDE)),
-            *((3, _MIDDLE), (2, _MIDDLE), (2, _MIDDLE)),
-            *((3, _NARROW), (2, _NARROW), (2, _NARROW)),
-        ),
-    ),
-    # At full size a layer costs what it reads and writes rather than what it computes: few channels, few stages.
-    "lite": Size(
-        encoder=0.5,
-        decoder=(64, 48, 32, 16, 8),
-        local=8,
-        funnel=((3, _WIDE), (2, _MIDDLE), (2, _NARROW)),
-    ),
-}
+_FUNNEL = (
+    *((3, _WIDE), (2, _WIDE), (2, _WIDE)),
+    *((3, _MIDDLE), (2, _MIDDLE), (2, _MIDDLE)),
+    *((3, _NARROW), (2, _NARROW), (2, _NARROW)),
+)
 
 
 @register(
     "emdc",
     summary="global depth of a MobileNetV2 and local depth around the measurements, blended and refined; light",
     source="Hou et al., Learning an Efficient Multimodal Depth Completion Model, ECCV 2022 workshops",
-    presets=tuple(_SIZES),
+    presets=("paper", "lite"),
 )
-def emdc(preset: str = "paper", *, depth_norm: bool = True) -> EMDC:
+def emdc(preset: str = "paper", *, depth_norm: bool = True) -> EMDC | EMDCLite:
     """Builds EMDC.
 
     Args:
-        preset: ``paper``, or ``lite`` for embedded CPUs.
+        preset: ``paper``, or ``lite`` for embedded GPUs and CPUs.
         depth_norm: work on depth relative to the largest measurement of an image, as the released weights do, and
-            not on metres.
+            not on metres. Preset ``lite`` always does, relative to the mean.
+
+    Raises:
+        ValueError: preset ``lite`` is to work on metres.
     """
-    return EMDC(_SIZES[preset], depth_norm)
-
-
-@dataclass
-class EMDCOutput(NetworkOutput):
-    """What EMDC answers; depths are (N, 1, H, W) metres and, like the final one, can be negative before training.
-
-    Attributes:
-        local_depth: of the branch that refines around the measurements.
-        global_depth: of the branch that sees the whole image.
-        local_weight: (N, 1, H, W) share of the local depth in the blend; the global one has the rest. It is the
-            confidence times a factor that is learned from 0 on, without bounds.
-    """
-
-    local_depth: Tensor
-    global_depth: Tensor
-    local_weight: Tensor
+    if preset == "lite":
+        if not depth_norm:
+            raise ValueError("emdc: depth_norm False is an option of preset 'paper', not of 'lite'")
+        return EMDCLite()
+    return EMDC(depth_norm)
 
 
 class EMDC(CompletionNetwork):
@@ -96,26 +63,26 @@ class EMDC(CompletionNetwork):
         "image; learned, not calibrated"
     )
 
-    def __init__(self, size: Size, depth_norm: bool) -> None:
+    def __init__(self, depth_norm: bool) -> None:
         super().__init__()
         self.depth_norm = depth_norm
-        self.encoder = MobileNetV2(4, size.encoder)
+        self.encoder = MobileNetV2(4)
         *skips, deepest = self.encoder.channels
-        inputs = (deepest, *(a + b for a, b in zip(size.decoder, reversed(skips), strict=False)))
-        self.decoder = nn.ModuleList(_Upsample(a, b) for a, b in zip(inputs, size.decoder, strict=True))
-        features = size.decoder[-1]
+        inputs = (deepest, *(a + b for a, b in zip(_DECODER, reversed(skips), strict=False)))
+        self.decoder = nn.ModuleList(_Upsample(a, b) for a, b in zip(inputs, _DECODER, strict=True))
+        features = _DECODER[-1]
         self.global_head = nn.Conv2d(features, 1, 3, padding=1)
 
         relu = nn.ReLU(inplace=True)
         self.local_branch = nn.Sequential(
-            conv_block(2, size.local, norm=False, activation=relu),
-            conv_block(size.local, size.local, norm=False, activation=relu),
+            conv_block(2, _LOCAL, norm=False, activation=relu),
+            conv_block(_LOCAL, _LOCAL, norm=False, activation=relu),
         )
-        self.local_head = nn.Conv2d(size.local, 1, 3, padding=1)
+        self.local_head = nn.Conv2d(_LOCAL, 1, 3, padding=1)
 
-        self.fusion = nn.Conv2d(size.local + features, 1, 7, padding=3, bias=False)
+        self.fusion = nn.Conv2d(_LOCAL + features, 1, 7, padding=3, bias=False)
         self.fusion_scale = nn.Parameter(torch.zeros(1))  # training starts from the global depth alone
-        self.propagation = FunnelPropagation(features, size.funnel)
+        self.propagation = FunnelPropagation(features, _FUNNEL)
 
     def forward(
         self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None

@@ -95,6 +95,11 @@ def _robust_mspn(output: Any, batch: Batch) -> Tensor:
     return _robust(output, batch) + 0.2 * before
 
 
+def _robust_emdc(output: Any, batch: Batch) -> Tensor:
+    branches = _relative(output.local_depth, batch) + _relative(output.global_depth, batch)
+    return _robust(output, batch) + 0.2 * branches
+
+
 def _robust_auxiliary(output: Any, batch: Batch) -> Tensor:
     image = (output.gray - batch.gray).square().mean()
     return _robust(output, batch) + 1e-5 * image
@@ -167,6 +172,16 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             augmentation=_NYU,
             sparsity=Sparsity(points=(500, 500)),
         ),
+        "any": Recipe(
+            loss=_robust_mspn,
+            optimizer=_adamw,
+            schedule=Cosine(end=20, warm_up=0.5, floor=0.02),
+            epochs=20,
+            batch=4,
+            augmentation=Augmentation(crop=(224, 640), color=0.5),
+            sparsity=Sparsity(lines=(2, 64)),
+            clip=1.0,
+        ),
     },
     # Section 5.1, mode sdr. The conventional mode had 72 epochs, and the same course of the rate otherwise.
     "mspn": {
@@ -212,7 +227,17 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             ),
             average=0.9995,
             clip=1000.0,
-        )
+        ),
+        "any": Recipe(
+            loss=_robust_emdc,
+            optimizer=_adamw,
+            schedule=Cosine(end=20, warm_up=0.5, floor=0.02),
+            epochs=20,
+            batch=4,
+            augmentation=Augmentation(crop=(224, 320), color=0.5),
+            sparsity=Sparsity(points=(10, 1000)),
+            clip=1.0,
+        ),
     },
     # Section 4.1 states neither size, nor augmentation, nor batch: size as in the later network of the same authors.
     "magaconv": {
@@ -223,7 +248,16 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             epochs=80,
             batch=8,
             augmentation=Augmentation(crop=(192, 288), height=240),
-        )
+        ),
+        "any": Recipe(
+            loss=_robust,
+            optimizer=_adamw,
+            schedule=Cosine(end=20, warm_up=0.5, floor=0.02),
+            epochs=20,
+            batch=4,
+            augmentation=Augmentation(crop=(224, 320), color=0.5),
+            clip=1.0,
+        ),
     },
     # Section 4.1 states no number of epochs and no augmentation: the latter is NLSPN's. There is no image to lose.
     "auxiliary": {

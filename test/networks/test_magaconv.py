@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from depth_completion_ros.networks.magaconv import (
+from depth_completion_ros.networks.magaconv_layers import (
     BidFusion,
     CrossModalFusion,
     GatedUpsample,
@@ -45,7 +45,7 @@ def random_inputs(batch, height, width):
 @functools.cache
 def _trained(preset):
     network = create("magaconv", preset=preset)
-    nn.init.normal_(network.decoder.head.weight, std=0.02)
+    nn.init.normal_((network.head if preset == "lite" else network.decoder.head).weight, std=0.02)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0
@@ -182,7 +182,7 @@ def test_fusion_part_by_part_equals_fusion_at_once(monkeypatch):
     fusion = CrossModalFusion(4, slices=3, neurons=5).eval()
     target, query = torch.randn(2, 4, 6, 7), torch.randn(2, 4, 6, 7)
     at_once = fusion.fuse(fusion.modulate(fusion.expand_target(target), fusion.expand_query(query)))
-    monkeypatch.setattr("depth_completion_ros.networks.magaconv._PIXELS_IN_CACHE", 2 * 2 * 6 * 7)
+    monkeypatch.setattr("depth_completion_ros.networks.magaconv_layers._PIXELS_IN_CACHE", 2 * 2 * 6 * 7)
     with torch.inference_mode():
         close(fusion(target, query), at_once, 1e-5)
 
@@ -264,6 +264,8 @@ def test_without_measurements_depth_is_0(preset):
         output = network(color, sparse_depth)
         close(output.depth[1:], network(color[1:], sparse_depth[1:]).depth, 1e-4)
     assert not output.depth[0].any()
+    if preset == "lite":
+        assert not output.confidence[0].any()
 
 
 def test_before_training_the_lite_preset_answers_the_measurements_where_there_are_some():
@@ -274,9 +276,36 @@ def test_before_training_the_lite_preset_answers_the_measurements_where_there_ar
     close(depth[measured], sparse_depth[measured], 1e-4)
 
 
-@pytest.mark.parametrize("preset", ["lite", "paper"])
-def test_confidence_is_that_of_measured_surroundings(preset):
-    network = create("magaconv", preset=preset)
+def test_before_training_the_lite_preset_continues_what_is_around_a_hole():
+    """A slanted plane, whose inverse depth is linear in rows and columns, and of which a block was not measured."""
+    rows, columns = torch.arange(96.0)[:, None], torch.arange(128.0)
+    plane = (100 / (40 + rows + 0.3 * columns))[None, None]
+    sparse_depth = plane.clone()
+    sparse_depth[..., 30:62, 40:80] = 0
+    with torch.inference_mode():
+        depth = create("magaconv", preset="lite")(torch.randn(1, 3, 96, 128), sparse_depth).depth
+    hole = plane[sparse_depth == 0]
+    assert hole.max() > 1.4 * hole.min()
+    assert (depth / plane).log().abs()[sparse_depth == 0].mean() < 0.02
+
+
+def test_before_training_the_lite_preset_fills_a_wall_from_a_single_point():
+    sparse_depth = torch.zeros(1, 1, 64, 160)
+    sparse_depth[0, 0, 20, 30] = 7.0
+    with torch.inference_mode():
+        depth = create("magaconv", preset="lite")(torch.randn(1, 3, 64, 160), sparse_depth).depth
+    torch.testing.assert_close(depth, torch.full_like(depth, 7.0))
+
+
+def test_the_lite_preset_states_its_confidence_as_a_probability():
+    with torch.inference_mode():
+        output = trained()(*random_inputs(1, 32, 40))
+    close(output.confidence, output.confidence_logit.sigmoid())
+    assert output.confidence.std() > 0.01
+
+
+def test_confidence_is_that_of_measured_surroundings():
+    network = create("magaconv")
     sparse_depth = torch.full((1, 1, 96, 128), 3.0)
     color = torch.zeros(1, 3, 96, 128)
     with torch.inference_mode():
@@ -294,7 +323,8 @@ def test_every_weight_learns(preset):
     network = trained(preset).train()
     color, sparse_depth = random_inputs(1, 112, 24)
     sparse_depth[:, :, 16:] = 0  # a hole that the mask of the last layer still has, for its epsilon to learn from
-    network(color, sparse_depth).depth.square().sum().backward()
+    output = network(color, sparse_depth)
+    (output.depth.square().sum() + output.confidence.sum()).backward()
     still = [name for name, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
     assert still == []
 

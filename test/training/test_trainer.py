@@ -20,7 +20,7 @@ from depth_completion_ros.training.samples import collate
 from depth_completion_ros.training.sparsity import Sparsity
 from depth_completion_ros.training.trainer import NotFiniteError
 
-RATES = {"auxiliary": 1e-3, "emdc": 3e-3, "magaconv": 1e-3, "mspn": 1e-3, "nlspn": 1e-3}
+RATES = {"auxiliary": 1e-3, "emdc": 3e-3, "magaconv": 3e-2, "mspn": 1e-3, "nlspn": 1e-3}
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,144 @@
+"""EMDC small enough for embedded GPUs and CPUs: its branches correct local planes, at half the image.
+
+Ours, after Hou et al. (ECCV 2022, see :mod:`~depth_completion_ros.networks.emdc`). What differs from the paper:
+
+* Depth is the logarithm of depth here, less that of the mean measurement, so that scale does not matter.
+* Both branches start from local planes through the measurements (:mod:`~depth_completion_ros.networks.planes`) and are
+  told how far these may be wrong. The global depth differs from them by what a MobileNetV2 of half the width predicts;
+  the local one also by the measurements next to a pixel, as far as its branch finds that they belong together.
+* Branches, blend and propagation work at half the image, where every pixel takes a learned convex combination from.
+* The funnel has three stages, which start out by keeping most of the depth that they get. Outside of the image there is
+  the depth at its border.
+* The weight of the local depth is a sigmoid, without another factor. The confidence is a further output, which training
+  makes the probability that the depth is within 5 % of the truth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from depth_completion_ros.networks.layers import conv_block
+from depth_completion_ros.networks.lite import DecoderStage, GuidedUpsample, doubled, limited, start_at_zero
+from depth_completion_ros.networks.mobilenet import MobileNetV2
+from depth_completion_ros.networks.planes import NearCorrection, Surroundings, look_around
+from depth_completion_ros.networks.propagation.funnel import TAPS, FunnelPropagation
+from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput
+
+_STRIDE = 32  # of the encoder's last features
+_WIDTH = 0.5  # factor on the widths of MobileNetV2
+_DECODER = (96, 64, 48, 32)  # channels from 1/16 up to 1/2
+_LOCAL = 16
+_FUNNEL = ((3, (1, 2, 3)), (2, (1, 2)), (2, (1,)))
+_REACH = 3  # its largest dilation
+_KEPT = 4.0  # logit, before training, of the share that a pixel keeps in a step of the propagation
+_TOLD = 5
+_DOUBTS = 3
+
+
+@dataclass
+class EMDCOutput(NetworkOutput):
+    """What EMDC answers; depths are (N, 1, H, W) metres and, like the final one, can be negative before training.
+
+    Attributes:
+        local_depth: of the branch that refines around the measurements.
+        global_depth: of the branch that sees the whole image.
+        local_weight: (N, 1, H, W) share of the local depth in the blend; the global one has the rest. In preset
+            ``paper`` it is the confidence times a factor that is learned from 0 on, without bounds.
+        confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of preset ``lite``, which is trained to tell it.
+    """
+
+    local_depth: Tensor
+    global_depth: Tensor
+    local_weight: Tensor
+    confidence_logit: Tensor | None = None
+
+
+class EMDCLite(CompletionNetwork):
+    """See the module. Takes images of any size; the depth of one without any measurement is 0."""
+
+    confidence_meaning = "the probability that the depth is within 5 % of the truth, as far as training taught it"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = MobileNetV2(3 + _TOLD, _WIDTH)
+        *skips, last = self.encoder.channels
+        self.skips = nn.ModuleList(nn.Conv2d(skip, width, 1) for skip, width in zip(skips[::-1], _DECODER, strict=True))
+        self.decoder = nn.ModuleList(DecoderStage(below, width) for below, width in pairwise((last, *_DECODER)))
+        features = _DECODER[-1]
+        self.global_head = nn.Conv2d(features, 1, 3, padding=1)
+        start_at_zero(self.global_head, 1)
+
+        relu = nn.ReLU(inplace=True)
+        self.local_branch = nn.Sequential(
+            conv_block(features + 2 + _DOUBTS, _LOCAL, activation=relu), conv_block(_LOCAL, _LOCAL, activation=relu)
+        )
+        self.near = NearCorrection(_LOCAL)
+        self.local_head = nn.Conv2d(_LOCAL, 1, 3, padding=1)
+        start_at_zero(self.local_head, 1)
+
+        self.fusion = nn.Conv2d(_LOCAL + features, 1, 3, padding=1)
+        self.propagation = FunnelPropagation(features, _FUNNEL)
+        _keep_most(self.propagation)
+        self.upsample = GuidedUpsample(features)
+        self.confidence = nn.Conv2d(features + _LOCAL + _DOUBTS, 1, 3, padding=1)
+        # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(
+        self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None
+    ) -> EMDCOutput:
+        """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`."""
+        assert image is not None
+        height, width = sparse_depth.shape[-2:]
+        padding = (0, -width % _STRIDE, 0, -height % _STRIDE)  # at the end, so that no pixel moves
+        known = look_around(functional.pad(sparse_depth.float(), padding))
+        features = self._features(functional.pad(image, padding, mode="replicate"), known)
+        global_depth = known.plane + limited(self.global_head(features))
+
+        measured = known.count > 0
+        off = measured * (known.measured - global_depth).clamp(-1, 1)
+        told = torch.cat([off, measured, known.doubts()], 1).to(features.dtype)
+        local = self.local_branch(torch.cat([features, told], 1))
+        local_depth = global_depth + self.near(local, known) + limited(self.local_head(local))
+        both = torch.cat([features, local], 1)
+        local_weight = self.fusion(both).float().sigmoid()
+        blended = torch.lerp(global_depth, local_depth, local_weight)
+        depth = self._propagate(features, blended, measured)
+
+        logit = doubled(self.confidence(torch.cat([both, told[:, 2:]], 1)))
+        anything = known.count.amax((2, 3), keepdim=True) > 0
+        logs = self.upsample(features, depth), doubled(local_depth), doubled(global_depth)
+        depths = [anything * (known.scale + each).exp() for each in logs]
+        maps = (depths[0], anything * logit.sigmoid(), *depths[1:], doubled(local_weight), logit)
+        return EMDCOutput(*(each[..., :height, :width] for each in maps))
+
+    def _features(self, image: Tensor, known: Surroundings) -> Tensor:
+        """The decoder's, at half size."""
+        told = torch.cat([known.plane, known.doubts(), known.count.clamp(max=1)], 1)
+        *skips, features = self.encoder(torch.cat([image, doubled(told)], 1).to(self.global_head.weight.dtype))
+        for stage, skip in zip(self.decoder, self.skips, strict=True):
+            features = stage(features, skip(skips.pop()))
+        return features
+
+    def _propagate(self, features: Tensor, depth: Tensor, measured: Tensor) -> Tensor:
+        """Through the funnel, within a frame of the depth at the border, which stays as it is."""
+        frame = (_REACH,) * 4
+        features, depth = (functional.pad(each, frame, mode="replicate") for each in (features, depth))
+        kept = functional.pad(measured, frame, value=True)
+        return self.propagation(features, depth, kept)[..., _REACH:-_REACH, _REACH:-_REACH]
+
+
+def _keep_most(propagation: FunnelPropagation) -> None:
+    """Lets a pixel keep most of its depth before training, instead of the mean of all around it."""
+    for name, conv in propagation.named_modules():
+        if isinstance(conv, nn.Conv2d) and ".kernels." in name:
+            assert conv.bias is not None
+            nn.init.normal_(conv.weight, std=1e-3)
+            nn.init.zeros_(conv.bias)
+            with torch.no_grad():
+                conv.bias[TAPS.index((0, 0))] = _KEPT
