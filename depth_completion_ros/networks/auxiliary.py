@@ -39,7 +39,7 @@ _KERNELS = (3, 5, 7, 9)
 _CELL = 4  # pixels, in each direction, that share one confidence
 _FADE = 0.8
 _TOLD = 6
-# How far the lite preset may correct the log depth of a plane: so many deviations of the measurements from it, and this.
+# How far the lite preset may correct the log depth of a plane: by so many deviations of the measurements, and this.
 _DEVIATIONS, _LEAST = 2.0, 0.02
 
 

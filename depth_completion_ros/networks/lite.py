@@ -39,51 +39,59 @@ class EncoderStage(nn.Module):
 
 
 class DecoderStage(nn.Module):
-    """Joins the coarser map and the encoder's of this scale.
+    """Joins the coarser map, the encoder's of this scale, and maps that tell what was found so far.
 
     Args:
         below: channels of the coarser map.
         width: channels of the encoder's, and of the joined map.
+        found: maps that tell what was found so far.
     """
 
-    def __init__(self, below: int, width: int) -> None:
+    def __init__(self, below: int, width: int, found: int = 0) -> None:
         super().__init__()
         self.below = nn.Conv2d(below, width, 1)
+        self.state = nn.Conv2d(found, width, 3, padding=1) if found else None
         self.refine = conv_block(width, width, activation=nn.ReLU(inplace=True))
 
-    def forward(self, below: Tensor, skip: Tensor) -> Tensor:
-        """(N, below, h, w) and (N, width, 2 h, 2 w) -> (N, width, 2 h, 2 w)."""
+    def forward(self, below: Tensor, skip: Tensor, found: Tensor | None = None) -> Tensor:
+        """(N, below, h, w), (N, width, 2 h, 2 w) and (N, found, 2 h, 2 w) -> (N, width, 2 h, 2 w)."""
         # Repeats every coarse pixel 2x2 without making the repeated map.
         pairs = skip.unflatten(3, (-1, 2)).unflatten(2, (-1, 2))
         joined = (pairs + self.below(below)[:, :, :, None, :, None]).flatten(4).flatten(2, 3)
+        if self.state is not None and found is not None:
+            joined = joined + self.state(found.to(joined.dtype))
         return self.refine(joined)
 
 
 class GuidedUpsample(nn.Module):
-    """Corrects the depth, then doubles the map: each new pixel combines the four old ones nearest to it.
+    """Doubles maps: each new pixel combines the four old ones nearest to it. Before, it may correct the depth.
 
     That keeps edges sharp (after Teed and Deng, "RAFT", ECCV 2020).
 
     Args:
         width: channels of the features that tell how.
+        corrects: whether it corrects the depth.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, corrects: bool = True) -> None:
         super().__init__()
-        self.head = nn.Conv2d(width, 4 * 4 + 1, 3, padding=1)
-        start_at_zero(self.head, 1)
+        self.head = nn.Conv2d(width, 4 * 4, 3, padding=1)
+        self.correction = nn.Conv2d(width, 1, 3, padding=1) if corrects else None
+        if self.correction is not None:
+            start_at_zero(self.correction, 1)
 
-    def forward(self, features: Tensor, depth: Tensor) -> Tensor:
-        """Features (N, width, h, w) and log depth (N, 1, h, w) -> log depth (N, 1, 2 h, 2 w), float32."""
-        height, width = depth.shape[-2:]
-        weights, correction = self.head(features).float().contiguous().split([4 * 4, 1], 1)
-        weights = weights.unflatten(1, (4, 4)).softmax(2)
-        padded = functional.pad(depth + limited(correction), (1, 1, 1, 1), mode="replicate")
+    def forward(self, features: Tensor, maps: Tensor) -> Tensor:
+        """Features (N, width, h, w) and maps (N, C, h, w), the first log depth -> (N, C, 2 h, 2 w), float32."""
+        height, width = maps.shape[-2:]
+        weights = self.head(features).float().contiguous().unflatten(1, (4, 4)).softmax(2)
+        if self.correction is not None:
+            maps = torch.cat([maps[:, :1] + limited(self.correction(features)), maps[:, 1:]], 1)
+        padded = functional.pad(maps, (1, 1, 1, 1), mode="replicate")
         quarters = []
         for part, (down, right) in enumerate(_PAIRS):  # of an old pixel
-            taps = [padded[:, 0, down + y : down + y + height, right + x : right + x + width] for y, x in _PAIRS]
-            quarters.append(sum(weights[:, part, tap] * old for tap, old in enumerate(taps)))
-        return functional.pixel_shuffle(torch.stack(quarters, 1), 2)
+            taps = [padded[..., down + y : down + y + height, right + x : right + x + width] for y, x in _PAIRS]
+            quarters.append(sum(weights[:, part, tap, None] * old for tap, old in enumerate(taps)))
+        return functional.pixel_shuffle(torch.stack(quarters, 2).flatten(1, 2), 2)
 
 
 def start_at_zero(head: nn.Conv2d, outputs: int) -> None:
@@ -96,8 +104,8 @@ def start_at_zero(head: nn.Conv2d, outputs: int) -> None:
 def limited(correction: Tensor) -> Tensor:
     """What a predicted correction adds to the log depth, float32.
 
-    A tenth of it: a head of hundreds of weights that start from 0 moves by more than the planes are wrong, in a room, in
-    a single step of Adam.
+    A tenth of it: a head of hundreds of weights that start from 0 moves by more than the planes are wrong, in a room,
+    in a single step of Adam.
     """
     return (0.1 * correction.float()).clamp(-3, 3)
 

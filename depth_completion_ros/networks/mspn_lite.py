@@ -23,7 +23,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from depth_completion_ros.networks.layers import conv_block, residual_stage
+from depth_completion_ros.networks.lite import (
+    DecoderStage,
+    EncoderStage,
+    GuidedUpsample,
+    doubled,
+    limited,
+    start_at_zero,
+)
 from depth_completion_ros.networks.planes import CELL, NearCorrection, Surroundings, look_around
 from depth_completion_ros.networks.propagation.masked import MaskedPropagation, iteration_count
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput
@@ -40,7 +47,6 @@ _TRUST = 2.0  # logit, before training, of the trust in a measurement that fits 
 _SPREAD_ROOT = 4.0
 _START_BLUR = 0.7  # cells
 _CHOICE = (-1.0, 0.0, 1.0)  # logits, before training, of what is propagated, the plane, and that with detail
-_PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))  # rows and columns
 _COARSE_WINDOW, _FINE_WINDOW = 9, 7  # cells
 
 
@@ -85,23 +91,23 @@ class MSPNLite(CompletionNetwork):
         self.uses_initial_depth = mode == "sdr"
         depth_maps = 5 if mode == "conventional" else 6
         self.encoder = nn.ModuleList(
-            _EncoderStage(inputs, width, blocks, depth_maps)
+            EncoderStage(inputs, width, blocks, depth_maps)
             for inputs, width, blocks in zip((3, *_WIDTHS), _WIDTHS, _BLOCKS, strict=False)
         )
         half, quarter, eighth, sixteenth, last = _WIDTHS
-        self.decode_sixteenth = _DecoderStage(last, sixteenth)
-        self.decode_eighth = _DecoderStage(sixteenth, eighth)
+        self.decode_sixteenth = DecoderStage(last, sixteenth)
+        self.decode_eighth = DecoderStage(sixteenth, eighth)
         self.coarse = _Propagation(eighth, _COARSE_WINDOW, keep_measured=rules == "nyu")
-        self.coarse_upsample = _Upsample(eighth)
-        self.decode_quarter = _DecoderStage(eighth, quarter, state=True)
+        self.coarse_upsample = GuidedUpsample(eighth)
+        self.decode_quarter = DecoderStage(eighth, quarter, found=2)
         self.fine = _Propagation(quarter, _FINE_WINDOW, keep_measured=rules == "nyu")
-        self.fine_upsample = _Upsample(quarter)
-        self.decode_half = _DecoderStage(quarter, half, state=True)
+        self.fine_upsample = GuidedUpsample(quarter)
+        self.decode_half = DecoderStage(quarter, half, found=2)
         self.detail = NearCorrection(half)
         self.choice = nn.Conv2d(half, len(_CHOICE), 3, padding=1)
         nn.init.zeros_(self.choice.weight)
         self.choice.bias = nn.Parameter(torch.tensor(_CHOICE))
-        self.half_upsample = _Upsample(half, corrects=False)
+        self.half_upsample = GuidedUpsample(half, corrects=False)
         self.confidence = nn.Conv2d(half + 4, 1, 3, padding=1)
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -149,16 +155,14 @@ class MSPNLite(CompletionNetwork):
         choices = torch.cat([propagated, known.plane, known.plane + self.detail(features, known)], 1)
         depth = (shares * choices).sum(1, keepdim=True)
         logit = self.confidence(torch.cat([features, torch.cat([known.doubts(), mask], 1).to(features.dtype)], 1))
-        depth, mask = self.half_upsample(features, torch.cat([depth, mask], 1)).chunk(2, 1)
-        logit = functional.interpolate(logit.float(), depth.shape[-2:], mode="bilinear", align_corners=False)
-        initial, propagated = (
-            functional.interpolate(each, depth.shape[-2:], mode="bilinear", align_corners=False)
-            for each in (initial, propagated)
+        logs = (
+            self.half_upsample(features, depth),
+            functional.interpolate(initial, image.shape[-2:], mode="bilinear", align_corners=False),
+            doubled(propagated),
         )
-        metres = ((scale + each).exp() for each in (depth, initial, propagated))
-        depth, initial, propagated = metres
-        outputs = depth, logit.sigmoid(), initial, propagated, logit
-        return MSPNOutput(*(each[..., :height, :width] for each in outputs))
+        depth, initial, propagated = ((scale + each).exp()[..., :height, :width] for each in logs)
+        logit = doubled(logit)[..., :height, :width]
+        return MSPNOutput(depth, logit.sigmoid(), initial, propagated, logit)
 
     def _encode(self, image: Tensor, known: Surroundings, estimate: Tensor | None) -> list[Tensor]:
         """The maps at 1/2, 1/4, 1/8, 1/16 and 1/32."""
@@ -177,37 +181,6 @@ class MSPNLite(CompletionNetwork):
         return maps
 
 
-class _EncoderStage(nn.Module):
-    """Halves the map and joins what is known of the depth at its new scale."""
-
-    def __init__(self, inputs: int, width: int, blocks: int, depth_maps: int) -> None:
-        super().__init__()
-        self.down = conv_block(inputs, width, stride=2)
-        self.depth = nn.Conv2d(depth_maps, width, 3, padding=1)
-        self.blocks: nn.Module = conv_block(width, width, activation=nn.ReLU(inplace=True))
-        if blocks:
-            self.blocks = residual_stage(width, width, blocks)
-
-    def forward(self, features: Tensor, depth: Tensor) -> Tensor:
-        return self.blocks(functional.relu(self.down(features) + self.depth(depth)))
-
-
-class _DecoderStage(nn.Module):
-    """Joins the coarser map and the encoder's of this scale, and the depth and mask propagated so far."""
-
-    def __init__(self, inputs: int, width: int, *, state: bool = False) -> None:
-        super().__init__()
-        self.below = nn.Conv2d(inputs, width, 1)
-        self.state = nn.Conv2d(2, width, 3, padding=1) if state else None
-        self.refine = conv_block(width, width, activation=nn.ReLU(inplace=True))
-
-    def forward(self, below: Tensor, skip: Tensor, state: Tensor | None = None) -> Tensor:
-        joined = _add_doubled(skip, self.below(below))
-        if self.state is not None and state is not None:
-            joined = joined + self.state(state.to(skip.dtype))
-        return self.refine(joined)
-
-
 class _Propagation(nn.Module):
     """Predicts the depth, compares it with the measurements, and spreads these from cell to cell."""
 
@@ -221,12 +194,12 @@ class _Propagation(nn.Module):
         self.layer.position_bias = nn.Parameter((near[:, None] + near)[None])
         # How fast trust in a measurement falls with the logarithm of its ratio to the prediction.
         self.doubt = nn.Parameter(torch.tensor(2.0))
-        _start_at_zero(self.head, 2)
+        start_at_zero(self.head, 2)
 
     def forward(self, features: Tensor, base: Tensor, known: Surroundings, iterations: int) -> tuple[Tensor, Tensor]:
         """The depth before, (N, 1, h, w), and depth and mask after propagation, (N, 2, h, w)."""
         guidance, correction, trust = self.head(features).split([_EMBEDDING, 1, 1], 1)
-        depth = base + _limited(correction)
+        depth = base + limited(correction)
         cell = known.measured.shape[-1] // depth.shape[-1]
         predicted = functional.interpolate(depth, known.measured.shape[-2:], mode="bilinear", align_corners=False)
         covered = (known.count > 0).float()
@@ -246,49 +219,6 @@ class _Propagation(nn.Module):
             keep_measured=self.keep_measured,
         )
         return depth, torch.cat([-_SPREAD_ROOT * refined.log(), mask], 1)
-
-
-class _Upsample(nn.Module):
-    """Doubles the maps: each new pixel combines the four old ones nearest to it. Before, it may correct the depth."""
-
-    def __init__(self, width: int, *, corrects: bool = True) -> None:
-        super().__init__()
-        self.head = nn.Conv2d(width, 4 * 4, 3, padding=1)
-        self.correction = nn.Conv2d(width, 1, 3, padding=1) if corrects else None
-        if self.correction is not None:
-            _start_at_zero(self.correction, 1)
-
-    def forward(self, features: Tensor, state: Tensor) -> Tensor:
-        """Features (N, width, h, w) and depth and mask (N, 2, h, w) -> (N, 2, 2h, 2w)."""
-        height, width = state.shape[-2:]
-        weights = self.head(features).float().contiguous().unflatten(1, (4, 4)).softmax(2)
-        if self.correction is not None:
-            depth, mask = state.chunk(2, 1)
-            state = torch.cat([depth + _limited(self.correction(features)), mask], 1)
-        padded = functional.pad(state, (1, 1, 1, 1), mode="replicate")
-        quarters = []
-        for part, (down, right) in enumerate(_PAIRS):  # of an old pixel
-            taps = [padded[..., down + y : down + y + height, right + x : right + x + width] for y, x in _PAIRS]
-            quarters.append(sum(weights[:, part, tap, None] * old for tap, old in enumerate(taps)))
-        return functional.pixel_shuffle(torch.stack(quarters, 2).flatten(1, 2), 2)
-
-
-def _add_doubled(fine: Tensor, coarse: Tensor) -> Tensor:
-    """``fine`` (N, C, 2h, 2w) plus ``coarse`` (N, C, h, w) repeated 2x2, without making the repeated map."""
-    pairs = fine.unflatten(3, (-1, 2)).unflatten(2, (-1, 2))
-    return (pairs + coarse[:, :, :, None, :, None]).flatten(4).flatten(2, 3)
-
-
-def _start_at_zero(head: nn.Conv2d, outputs: int) -> None:
-    """Lets the last ``outputs`` channels answer 0 before training."""
-    assert head.bias is not None
-    nn.init.zeros_(head.weight[-outputs:])
-    nn.init.zeros_(head.bias[-outputs:])
-
-
-def _limited(correction: Tensor) -> Tensor:
-    """What a predicted correction adds to the log depth, float32."""
-    return correction.float().clamp(-3, 3)
 
 
 def _spreadable(log_depth: Tensor) -> Tensor:
