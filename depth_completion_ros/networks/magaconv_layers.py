@@ -120,13 +120,19 @@ class DepthEncoder(nn.ModuleList):
 
 
 class ColorEncoder(nn.ModuleList):
-    """The same for colour: strided convolutions, each with a residual block."""
+    """The same for colour: strided convolutions, each with a residual block.
 
-    def __init__(self, widths: Sequence[int]) -> None:
-        super().__init__(
-            nn.Sequential(conv_block(inputs, width, stride=2, activation=leaky()), BasicBlock(width, width))
-            for inputs, width in zip((3, *widths), widths, strict=False)
-        )
+    Args:
+        widths: channels of the blocks.
+        first: whether the first of them, which is the largest, has its residual block.
+    """
+
+    def __init__(self, widths: Sequence[int], *, first: bool = True) -> None:
+        stages: list[nn.Module] = []
+        for inputs, width in zip((3, *widths), widths, strict=False):
+            residual = [BasicBlock(width, width)] if stages or first else []
+            stages.append(nn.Sequential(conv_block(inputs, width, stride=2, activation=leaky()), *residual))
+        super().__init__(stages)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """(N, 3, H, W) -> the maps of the blocks."""
