@@ -95,6 +95,10 @@ def _robust_mspn(output: Any, batch: Batch) -> Tensor:
     return _robust(output, batch) + 0.2 * before
 
 
+def _robust_nlspn(output: Any, batch: Batch) -> Tensor:
+    return _robust(output, batch) + 0.2 * _relative(output.initial_depth, batch)
+
+
 def _robust_emdc(output: Any, batch: Batch) -> Tensor:
     branches = _relative(output.local_depth, batch) + _relative(output.global_depth, batch)
     return _robust(output, batch) + 0.2 * branches
@@ -173,7 +177,7 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             sparsity=Sparsity(points=(500, 500)),
         ),
         "any": Recipe(
-            loss=_robust_mspn,
+            loss=_robust_nlspn,
             optimizer=_adamw,
             schedule=Cosine(end=20, warm_up=0.5, floor=0.02),
             epochs=20,
