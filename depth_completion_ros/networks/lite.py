@@ -12,7 +12,46 @@ from torch.nn import functional
 
 from depth_completion_ros.networks.layers import conv_block, residual_stage
 
+_LUMA = (0.299, 0.587, 0.114)
+_DARKEST = 0.02  # of the 0..1 range: what is darker looks alike
+_REACHES = (2, 6, 18)  # around a cell of 4x4 pixels, in such cells
+_FAINTEST = 0.1  # deviation of the logarithm that is noise rather than contrast
 _PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))  # rows and columns
+
+
+def contrasts(image: Tensor, mean: tuple[float, float, float], std: tuple[float, float, float]) -> Tensor:
+    """What a picture shows, whatever its light and colours: how much brighter a pixel is than what is around it.
+
+    That is the logarithm of the brightness, less its mean around the pixel and over its deviation there, for
+    surroundings of three sizes.
+
+    Synthetic pictures have other colours and contrasts than real ones, and a network that knows only one kind is led
+    astray by the other.
+
+    Args:
+        image: (N, 3, H, W), H and W multiples of 4.
+        mean: of the 0..1 range, that it was normalised with.
+        std: likewise.
+
+    Returns:
+        (N, 3, H, W) float32; 0 for a picture of one colour, such as that of a dead camera.
+    """
+    weights = image.new_tensor(_LUMA, dtype=torch.float32) * image.new_tensor(std, dtype=torch.float32)
+    offset = sum(luma * each for luma, each in zip(_LUMA, mean, strict=True))
+    with torch.autocast(image.device.type, enabled=False):
+        gray = (image.float() * weights.view(1, 3, 1, 1)).sum(1, keepdim=True) + offset
+        brightness = (gray.clamp(min=0) + _DARKEST).log()
+        coarse = functional.avg_pool2d(torch.cat([brightness, brightness.square()], 1), 4)
+        maps = []
+        for reach in _REACHES:
+            around = functional.avg_pool2d(coarse, 2 * reach + 1, 1, reach, count_include_pad=False)
+            middle, square = around.chunk(2, 1)
+            deviation = (square - middle.square()).clamp(min=0).sqrt()
+            middle, deviation = functional.interpolate(
+                torch.cat([middle, deviation], 1), scale_factor=4, mode="bilinear", align_corners=False
+            ).chunk(2, 1)
+            maps.append((brightness - middle) / (deviation + _FAINTEST))
+        return torch.cat(maps, 1)
 
 
 class EncoderStage(nn.Module):

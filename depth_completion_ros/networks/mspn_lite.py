@@ -3,6 +3,7 @@
 Ours, after Jun et al. (CVPR 2024, see :mod:`~depth_completion_ros.networks.mspn`). What differs from the paper:
 
 * Depth is the logarithm of depth here, less that of the mean measurement, so that scale does not matter.
+* Of the image it sees local contrasts, whatever its colours and light.
 * It starts from local planes through the measurements (:mod:`~depth_completion_ros.networks.planes`), which every scale
   of the encoder is told, however sparse they are. The network predicts by what factor a pixel differs from them.
 * The maps that propagate hold the predicted depth, corrected by what the measurements in a cell differ from it, each at
@@ -27,6 +28,7 @@ from depth_completion_ros.networks.lite import (
     DecoderStage,
     EncoderStage,
     GuidedUpsample,
+    contrasts,
     doubled,
     limited,
     start_at_zero,
@@ -167,7 +169,7 @@ class MSPNLite(CompletionNetwork):
     def _encode(self, image: Tensor, known: Surroundings, estimate: Tensor | None) -> list[Tensor]:
         """The maps at 1/2, 1/4, 1/8, 1/16 and 1/32."""
         dtype = self.decode_half.below.weight.dtype
-        features = image.to(dtype)
+        features = contrasts(image, self.image_mean, self.image_std).to(dtype)
         depth = torch.cat([known.plane, known.doubts(), known.count.clamp(max=1)], 1)
         maps = []
         for stage in self.encoder:

@@ -10,8 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from depth_completion_ros.checkpoints import load_official
 from depth_completion_ros.networks import mspn_lite
-from depth_completion_ros.networks.planes import Surroundings
 from depth_completion_ros.networks.completionformer import CompletionFormerEncoder
+from depth_completion_ros.networks.planes import Surroundings
 from depth_completion_ros.networks.registry import create
 
 # Case: keys, options, and the largest error, ten times that of the authors' implementation in float32.

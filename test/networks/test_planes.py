@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from depth_completion_ros.networks.planes import NearCorrection, Surroundings, _weighted_sums, look_around
 from depth_completion_ros.networks.registry import create
 

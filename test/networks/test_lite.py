@@ -1,0 +1,67 @@
+"""What the lite networks share: contrasts that no light changes, and maps that double without a blur."""
+
+import pytest
+import torch
+
+from depth_completion_ros.networks.lite import GuidedUpsample, contrasts
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def normalised(rgb):
+    return (rgb - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+
+
+def street(seed=0):
+    """A picture of some texture, of which one half lies in shadow."""
+    rgb = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(seed)) * 0.4 + 0.3
+    rgb[..., 48:] *= 0.25
+    return rgb
+
+
+def test_contrasts_by_hand_far_from_any_border():
+    """A bright pixel in a plain picture: the brightness around is known, and so are its mean and deviation."""
+    rgb = torch.full((1, 3, 160, 160), 0.3)
+    rgb[..., 80, 80] = 0.8
+    found = contrasts(normalised(rgb), MEAN, STD)[0]
+    plain, bright = torch.tensor([0.32, 0.82]).log()
+    share = 1 / (5 * 4) ** 2  # of the smallest surroundings, 5x5 cells of 4x4 pixels
+    mean = plain + share * (bright - plain)
+    deviation = (bright - plain) * (share * (1 - share)) ** 0.5
+    assert found[0, 80, 80] == pytest.approx(((bright - mean) / (deviation + 0.1)).item(), rel=0.02)
+    assert found[0, 20, 20] == pytest.approx(0, abs=1e-3)
+
+
+def test_neither_light_nor_colour_changes_them():
+    rgb = street()
+    found = contrasts(normalised(rgb), MEAN, STD)
+    dim = contrasts(normalised(0.5 * rgb), MEAN, STD)
+    assert (dim - found).abs().median() < 0.05
+    gray = (rgb * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1, keepdim=True).expand(-1, 3, -1, -1)
+    torch.testing.assert_close(contrasts(normalised(gray), MEAN, STD), found, rtol=1e-3, atol=1e-3)
+
+
+def test_texture_in_the_shadow_is_as_clear_as_in_the_light():
+    found = contrasts(normalised(street()), MEAN, STD)[0, 0, 8:-8]
+    light, shadow = found[:, 8:32].std(), found[:, 64:88].std()
+    assert shadow == pytest.approx(light.item(), rel=0.2)
+
+
+def test_a_dead_camera_has_none():
+    assert contrasts(torch.zeros(2, 3, 32, 48), MEAN, STD).abs().max() < 1e-4
+
+
+def test_doubling_takes_nothing_but_old_values_and_corrects_only_where_it_may():
+    torch.manual_seed(0)
+    maps = torch.cat([torch.where(torch.arange(12) < 6, 1.0, 3.0).expand(1, 1, 8, 12), torch.rand(1, 1, 8, 12)], 1)
+    features = torch.randn(1, 5, 8, 12)
+    for corrects in (True, False):
+        upsample = GuidedUpsample(5, corrects=corrects)
+        with torch.no_grad():
+            upsample.head.weight *= 50  # sharp weights
+            doubled = upsample(features, maps)
+        assert doubled.shape == (1, 2, 16, 24)
+        assert doubled[:, 0].min() > 0.9999 and doubled[:, 0].max() < 3.0001
+        torch.testing.assert_close(doubled[0, 0, :, :10], torch.ones(16, 10))
+        torch.testing.assert_close(doubled[0, 0, :, -10:], torch.full((16, 10), 3.0))
+        assert sum("correction" in name for name, _ in upsample.named_parameters()) == 2 * corrects
