@@ -142,11 +142,12 @@ def _within_reach(batch: Batch) -> Tensor:
 
 
 def _emdc(output: Any, batch: Batch) -> Tensor:
-    return losses.emdc_loss(output.depth, output.local_depth, output.global_depth, batch.ground_truth)
+    loss = losses.emdc_loss(output.depth, output.local_depth, output.global_depth, batch.ground_truth)
+    return loss + _confidence(output, batch)
 
 
 def _magaconv(output: Any, batch: Batch) -> Tensor:
-    return losses.magaconv_loss(output.depth, batch.ground_truth)
+    return losses.magaconv_loss(output.depth, batch.ground_truth) + _confidence(output, batch)
 
 
 def _auxiliary(output: Any, batch: Batch) -> Tensor:
