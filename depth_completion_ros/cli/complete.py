@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from depth_completion_ros.cli._data import frame_range
 from depth_completion_ros.cli._model import add_model_options, load_model
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
     source.add_argument("--source", metavar="PATH", help="a KITTI folder, a bag, or the word 'synthetic'")
     parser.add_argument("--image", type=Path, metavar="FILE", help="the camera image that belongs to --sparse")
     parser.add_argument("--lines", type=int, metavar="N", help="of --source: keep N scan lines, score on the others")
-    parser.add_argument("--frames", type=_frame_range, metavar="A:B", help="of --source: frames A to B-1 only")
+    parser.add_argument("--frames", type=frame_range, metavar="A:B", help="of --source: frames A to B-1 only")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write to")
     add_model_options(parser)
     parser.set_defaults(run=run)
@@ -137,12 +137,3 @@ def _save(report: Report, name: str, completion: Completion) -> None:
         (report.output / folder / name).parent.mkdir(parents=True, exist_ok=True)
     write_depth_png(report.output / "depth" / f"{name}.png", completion.depth)
     write_image(report.output / "confidence" / f"{name}.png", (completion.confidence * 255.0 + 0.5).astype("uint8"))
-
-
-def _frame_range(text: str) -> slice:
-    """``10:20``, ``:20`` or ``10:`` as a slice."""
-    match = re.fullmatch(r"(\d*):(\d*)", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is no range of frames, expected e.g. 10:20, :20 or 10:")
-    first, last = match.groups()
-    return slice(int(first or 0), int(last) if last else None)

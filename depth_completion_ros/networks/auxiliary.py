@@ -31,6 +31,7 @@ from torch.nn import functional
 
 from depth_completion_ros.networks.gaps import fill_gaps, mean_measurement
 from depth_completion_ros.networks.layers import conv_block, conv_in_float32, upsample_block
+from depth_completion_ros.networks.lite import STATED
 from depth_completion_ros.networks.planes import CELL, NearCorrection, Surroundings, look_around
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, register
 
@@ -127,7 +128,7 @@ class AuxiliaryLite(CompletionNetwork):
     """Preset ``lite``, see the module. Takes what the larger preset takes, and answers the same."""
 
     uses_image = False
-    confidence_meaning = "the probability that the depth is within 5 % of the truth, as far as training taught it"
+    confidence_meaning = STATED
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -161,7 +162,7 @@ class AuxiliaryLite(CompletionNetwork):
         ).split(1, 1)
         # Where the measurements around agree there is nothing to correct: depth stays within their spread.
         limit = _DEVIATIONS * deviation + _LEAST
-        anything = known.count.amax((2, 3), keepdim=True) > 0
+        anything = known.anything
         depth = anything * (known.scale + base + limit * correction.tanh()).exp()
         gray = 255 * self.image_decoder(image_features)[..., :height, :width] if self.training else None
         depth, confidence, logit = (each[..., :height, :width] for each in (depth, anything * logit.sigmoid(), logit))

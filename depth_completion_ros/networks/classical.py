@@ -20,25 +20,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from depth_completion_ros.networks.planes import (
+    BLUR,
+    CELL_VARIANCE,
+    MOST_DEVIATIONS,
+    MOST_TIMES_FARTHER,
+    POWER,
+    RIDGE,
+    TAPS,
+)
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, register
 
 Map = NDArray[Any]  # float32, one channel or several
 
-# The weight of a measurement falls with the distance to this power. Above 2, what is near counts more than all that is
-# far; above 4, for the slope of the plane too.
-_POWER = 4.5
 # The sums are taken in cells of this many rows and one column: what stands upright is common, so that depth varies
 # less up and down than it does sideways.
 _CELL_ROWS = 2
-# Blur of each pyramid level, in its cells: wide enough that the kernel is smooth from level to level.
-_BLUR, _TAPS = 1.6, 9
-# Ridge of the slope: this part of the spread of the measurements, and the 1/12 that their places in a cell vary by.
-_RIDGE = 0.05
-_CELL_VARIANCE = 1 / 12
-# How far a plane may lead away from the weighted mean of the measurements: by this many of their standard deviations,
-# and to at most this many times their depth.
-_MOST_DEVIATIONS = 3.0
-_MOST_TIMES_FARTHER = 3.0
 # Where more than the first part of the pixels around were measured, single measurements begin to be kept, and fully
 # from the second on: depth sensors that fill an image are sharp and low in noise, scattered returns are not.
 _FILLED_FROM, _FILLED = 0.2, 0.5
@@ -182,28 +179,28 @@ def _fit_planes(certainty: Map, log_depths: Map) -> _Planes:
     xx, xy, yy = xx - mean_x * mean_x, xy - mean_x * mean_y, yy - mean_y * mean_y
     xv, yv, vv = xv - mean_x * mean_v, yv - mean_y * mean_v, np.maximum(vv - mean_v * mean_v, 0)
 
-    ridge = _RIDGE * np.maximum(xx + yy, 0) + _CELL_VARIANCE
+    ridge = RIDGE * np.maximum(xx + yy, 0) + CELL_VARIANCE
     xx, yy = np.maximum(xx, 0) + ridge, np.maximum(yy, 0) + ridge
     per_determinant = 1 / (xx * yy - xy * xy)
     slope_x = (yy * xv - xy * yv) * per_determinant
     slope_y = (xx * yv - xy * xv) * per_determinant
 
     step_x, step_y = slope_x * (x - mean_x), slope_y * (y - mean_y)
-    most = _MOST_DEVIATIONS * np.sqrt(vv)
+    most = MOST_DEVIATIONS * np.sqrt(vv)
     step = np.clip(step_x + step_y, -most, most)
     # Inverse depth is linear along a plane: 1 - step, relative to where the slope was found.
-    log_depth = mean_v - np.log(np.maximum(1 - step, 1 / _MOST_TIMES_FARTHER))
+    log_depth = mean_v - np.log(np.maximum(1 - step, 1 / MOST_TIMES_FARTHER))
     deviation = np.sqrt(np.maximum(vv - slope_x * xv - slope_y * yv, 0))
-    return _Planes(log_depth, deviation, np.hypot(step_x, step_y), weight ** (-1 / _POWER))
+    return _Planes(log_depth, deviation, np.hypot(step_x, step_y), weight ** (-1 / POWER))
 
 
 def _weighted_sums(moments: list[Map]) -> list[Map]:
-    """At every cell, the sum of each channel over all cells, weighted by 1 / distance^_POWER."""
+    """At every cell, the sum of each channel over all cells, weighted by 1 / distance^POWER."""
     levels = [moments]
     while max(levels[-1][0].shape[:2]) > 1:
         levels.append([cv2.pyrDown(each) for each in levels[-1]])
     # The Gaussian of a level is twice as wide as that of the level below, and a quarter as high for being so.
-    factor = 2.0 ** (2 - _POWER)
+    factor = 2.0 ** (2 - POWER)
     *finer, coarsest = levels
     sums = _blurred(coarsest)
     for level in reversed(finer):
@@ -214,7 +211,7 @@ def _weighted_sums(moments: list[Map]) -> list[Map]:
 
 
 def _blurred(moments: list[Map]) -> list[Map]:
-    return [cv2.GaussianBlur(each, (_TAPS, _TAPS), _BLUR) for each in moments]
+    return [cv2.GaussianBlur(each, (TAPS, TAPS), BLUR) for each in moments]
 
 
 def _detail(certainty: Map, residual: Map) -> Map:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.layers import conv_block
-from depth_completion_ros.networks.lite import DecoderStage, GuidedUpsample, doubled, limited, start_at_zero
+from depth_completion_ros.networks.lite import STATED, DecoderStage, GuidedUpsample, doubled, limited, start_at_zero
 from depth_completion_ros.networks.mobilenet import MobileNetV2
 from depth_completion_ros.networks.planes import NearCorrection, Surroundings, look_around
 from depth_completion_ros.networks.propagation.funnel import TAPS, FunnelPropagation
@@ -61,7 +61,7 @@ class EMDCOutput(NetworkOutput):
 class EMDCLite(CompletionNetwork):
     """See the module. Takes images of any size; the depth of one without any measurement is 0."""
 
-    confidence_meaning = "the probability that the depth is within 5 % of the truth, as far as training taught it"
+    confidence_meaning = STATED
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class EMDCLite(CompletionNetwork):
         depth = self._propagate(features, blended, measured)
 
         logit = doubled(self.confidence(torch.cat([both, told[:, 2:]], 1)))
-        anything = known.count.amax((2, 3), keepdim=True) > 0
+        anything = known.anything
         logs = self.upsample(features, depth), doubled(local_depth), doubled(global_depth)
         depths = [anything * (known.scale + each).exp() for each in logs]
         maps = (depths[0], anything * logit.sigmoid(), *depths[1:], doubled(local_weight), logit)
@@ -119,7 +119,7 @@ class EMDCLite(CompletionNetwork):
 
     def _features(self, image: Tensor, known: Surroundings) -> Tensor:
         """The decoder's, at half size."""
-        told = torch.cat([known.plane, known.doubts(), known.count.clamp(max=1)], 1)
+        told = known.told()
         *skips, features = self.encoder(torch.cat([image, doubled(told)], 1).to(self.global_head.weight.dtype))
         for stage, skip in zip(self.decoder, self.skips, strict=True):
             features = stage(features, skip(skips.pop()))

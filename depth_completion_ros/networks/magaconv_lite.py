@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from depth_completion_ros.networks.gaps import fill_gaps
 from depth_completion_ros.networks.layers import conv_in_float32
-from depth_completion_ros.networks.lite import doubled, limited, start_at_zero
+from depth_completion_ros.networks.lite import STATED, doubled, limited, start_at_zero
 from depth_completion_ros.networks.magaconv_layers import BidFusion, ColorEncoder, DepthEncoder, GatedUpsample
 from depth_completion_ros.networks.planes import look_around
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput
@@ -49,7 +49,7 @@ class MagaConvOutput(NetworkOutput):
 class MagaConvLite(CompletionNetwork):
     """See the module. Takes images of any size; the depth of one without any measurement is 0."""
 
-    confidence_meaning = "the probability that the depth is within 5 % of the truth, as far as training taught it"
+    confidence_meaning = STATED
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class MagaConvLite(CompletionNetwork):
 
         outputs = functional.pixel_shuffle(conv_in_float32(self.head, features), 2)
         correction, logit = outputs.split(1, 1)
-        anything = known.count.amax((2, 3), keepdim=True) > 0
+        anything = known.anything
         depth = anything * (known.scale + base + limited(correction)).exp()
         maps = depth, anything * logit.sigmoid(), logit
         return MagaConvOutput(*(each[..., :height, :width] for each in maps))

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.lite import (
+    STATED,
     DecoderStage,
     EncoderStage,
     GuidedUpsample,
@@ -86,7 +87,7 @@ def check_initial_depth(network: CompletionNetwork, initial_depth: Tensor | None
 class MSPNLite(CompletionNetwork):
     """See the module. Takes images of any size, and at least one measurement."""
 
-    confidence_meaning = "the probability that the depth is within 5 % of the truth, as far as training taught it"
+    confidence_meaning = STATED
 
     def __init__(self, mode: str, rules: str) -> None:
         super().__init__()
@@ -170,7 +171,7 @@ class MSPNLite(CompletionNetwork):
         """The maps at 1/2, 1/4, 1/8, 1/16 and 1/32."""
         dtype = self.decode_half.below.weight.dtype
         features = contrasts(image, self.image_mean, self.image_std).to(dtype)
-        depth = torch.cat([known.plane, known.doubts(), known.count.clamp(max=1)], 1)
+        depth = known.told()
         maps = []
         for stage in self.encoder:
             told = depth

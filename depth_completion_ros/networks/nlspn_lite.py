@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.lite import (
+    STATED,
     DecoderStage,
     EncoderStage,
     GuidedUpsample,
@@ -68,7 +69,7 @@ class NLSPNLite(CompletionNetwork):
     """See the module. Takes images of any size; the depth of one without any measurement is 0."""
 
     grid: Tensor
-    confidence_meaning = "the probability that the depth is within 5 % of the truth, as far as training taught it"
+    confidence_meaning = STATED
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +111,7 @@ class NLSPNLite(CompletionNetwork):
         doubts = torch.cat([known.doubts(), spread], 1).to(features.dtype)
         logit = doubled(self.confidence(torch.cat([features, doubts], 1)))
         depth = self.upsample(features, depth)
-        anything = known.count.amax((2, 3), keepdim=True) > 0
+        anything = known.anything
         depth, initial = (anything * (known.scale + each).exp() for each in (depth, doubled(initial)))
         outputs = (each[..., :height, :width] for each in (depth, anything * logit.sigmoid(), initial, logit))
         depth, confidence, initial, logit = outputs
@@ -120,7 +121,7 @@ class NLSPNLite(CompletionNetwork):
         """The decoder's, at half size."""
         dtype = self.head.weight.dtype
         features = image.to(dtype)
-        told = torch.cat([known.plane, known.doubts(), known.count.clamp(max=1)], 1).to(dtype)
+        told = known.told().to(dtype)
         skips = []
         for stage in self.encoder:
             features = stage(features, told)

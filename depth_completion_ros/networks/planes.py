@@ -18,13 +18,20 @@ CELL = 2  # pixels in each direction, of what is told
 # The sums are taken in cells of this many rows and columns: what stands upright is common, so that depth varies less
 # up and down than it does sideways.
 _ROWS, _COLUMNS = 4, 2
-# The constants of the fit are those of `classical`.
-_POWER = 4.5
-_BLUR, _TAPS = 1.6, 9
-_RIDGE = 0.05
-_CELL_VARIANCE = 1 / 12
-_MOST_DEVIATIONS = 3.0
-_MOST_TIMES_FARTHER = 3.0
+
+# Of the fit, here and in `classical`.
+# The weight of a measurement falls with the distance to this power. Above 2, what is near counts more than all that is
+# far; above 4, for the slope of the plane too.
+POWER = 4.5
+# Blur of each pyramid level, in its cells: wide enough that the kernel is smooth from level to level.
+BLUR, TAPS = 1.6, 9
+# Ridge of the slope: this part of the spread of the measurements, and the 1/12 that their places in a cell vary by.
+RIDGE = 0.05
+CELL_VARIANCE = 1 / 12
+# How far a plane may lead away from the weighted mean of the measurements: by this many of their standard deviations,
+# and to at most this many times their depth.
+MOST_DEVIATIONS = 3.0
+MOST_TIMES_FARTHER = 3.0
 
 # Rows and columns, in cells, around a cell whose measurements correct its plane; scan lines are farther apart than the
 # points of one.
@@ -58,6 +65,15 @@ class Surroundings:
     def covered(self, pixels: int) -> Tensor:
         """(N, 1, H / pixels, W / pixels) bool, whether there is a measurement in a cell of so many pixels."""
         return functional.max_pool2d(self.count, pixels // CELL) > 0
+
+    @property
+    def anything(self) -> Tensor:
+        """(N, 1, 1, 1) bool, whether there is a measurement at all."""
+        return self.count.amax((2, 3), keepdim=True) > 0
+
+    def told(self) -> Tensor:
+        """(N, 5, H / 2, W / 2), what an encoder is told: the plane, its doubts, and where depth was measured."""
+        return torch.cat([self.plane, self.doubts(), self.count.clamp(max=1)], 1)
 
     def doubts(self) -> Tensor:
         """(N, 3, H / 2, W / 2) of moderate numbers, by which a network can tell how far the plane may be wrong."""
@@ -139,7 +155,7 @@ def _fit_planes(log_depth: Tensor, measured: Tensor) -> Tensor:
     mean_x, mean_y, mean_v, xx, xy, yy, xv, yv, vv = (each / weight for each in sums)
     xx, xy, yy = xx - mean_x * mean_x, xy - mean_x * mean_y, yy - mean_y * mean_y
     xv, yv, vv = xv - mean_x * mean_v, yv - mean_y * mean_v, (vv - mean_v * mean_v).clamp(min=0)
-    ridge = _RIDGE * (xx + yy).clamp(min=0) + _CELL_VARIANCE
+    ridge = RIDGE * (xx + yy).clamp(min=0) + CELL_VARIANCE
     xx, yy = xx.clamp(min=0) + ridge, yy.clamp(min=0) + ridge
     per_determinant = 1 / (xx * yy - xy * xy)
     slope_x, slope_y = (yy * xv - xy * yv) * per_determinant, (xx * yv - xy * xv) * per_determinant
@@ -147,26 +163,26 @@ def _fit_planes(log_depth: Tensor, measured: Tensor) -> Tensor:
     at_x = torch.arange(columns, device=x.device) + (0.5 - columns / 2)
     at_y = (torch.arange(rows, device=x.device) + (0.5 - rows / 2))[:, None]
     step_x, step_y = slope_x * (at_x - mean_x), slope_y * (at_y - mean_y)
-    most = _MOST_DEVIATIONS * vv.sqrt()
+    most = MOST_DEVIATIONS * vv.sqrt()
     step = (step_x + step_y).clamp(-most, most)
     # Inverse depth is linear along a plane: 1 - step, relative to where the slope was found.
-    plane = mean_v - (1 - step).clamp(min=1 / _MOST_TIMES_FARTHER).log()
+    plane = mean_v - (1 - step).clamp(min=1 / MOST_TIMES_FARTHER).log()
     deviation = (vv - slope_x * xv - slope_y * yv).clamp(min=0).sqrt()
-    return torch.cat([plane, deviation, torch.hypot(step_x, step_y), weight ** (-1 / _POWER)], 1)
+    return torch.cat([plane, deviation, torch.hypot(step_x, step_y), weight ** (-1 / POWER)], 1)
 
 
 def _weighted_sums(moments: Tensor) -> Tensor:
-    """At every cell of (N, C, h, w), the sum over all cells, weighted by 1 / distance^_POWER."""
+    """At every cell of (N, C, h, w), the sum over all cells, weighted by 1 / distance^POWER."""
     channels = moments.shape[1]
     binomial = moments.new_tensor([1, 3, 3, 1]) / 8
     halving = (binomial[:, None] * binomial).expand(channels, 1, 4, 4)
-    offsets = torch.arange(_TAPS, device=moments.device) - _TAPS // 2
-    gauss = torch.exp(-0.5 * (offsets / _BLUR) ** 2)
+    offsets = torch.arange(TAPS, device=moments.device) - TAPS // 2
+    gauss = torch.exp(-0.5 * (offsets / BLUR) ** 2)
     gauss = (gauss / gauss.sum()).expand(channels, 1, 1, -1)
 
     def blurred(level: Tensor) -> Tensor:
-        level = functional.conv2d(level, gauss, padding=(0, _TAPS // 2), groups=channels)
-        return functional.conv2d(level, gauss.transpose(2, 3), padding=(_TAPS // 2, 0), groups=channels)
+        level = functional.conv2d(level, gauss, padding=(0, TAPS // 2), groups=channels)
+        return functional.conv2d(level, gauss.transpose(2, 3), padding=(TAPS // 2, 0), groups=channels)
 
     levels = [moments]
     while max(levels[-1].shape[-2:]) > 1:
@@ -174,7 +190,7 @@ def _weighted_sums(moments: Tensor) -> Tensor:
         even = functional.pad(levels[-1], (0, width % 2, 0, height % 2))
         levels.append(functional.conv2d(even, halving, stride=2, padding=1, groups=channels))
     # The Gaussian of a level is twice as wide as that of the level below, and a quarter as high for being so.
-    factor = 2.0 ** (2 - _POWER)
+    factor = 2.0 ** (2 - POWER)
     *finer, coarsest = levels
     sums = blurred(coarsest)
     for level in reversed(finer):

@@ -73,11 +73,14 @@ def recipe(model: str, benchmark: str | None = None) -> Recipe:
 _adam = partial(torch.optim.Adam, lr=1e-3)
 _adamw = partial(torch.optim.AdamW, lr=1e-3, weight_decay=1e-2)
 
+# Ours, for the small networks on data of any scale.
+_any = partial(
+    Recipe, optimizer=_adamw, schedule=Cosine(end=20, warm_up=0.5, floor=0.02), epochs=20, batch=4, clip=1.0
+)
+
 # As NLSPN's authors took KITTI and NYU, and others after them.
 _KITTI: Final = Augmentation(crop=(240, 1216))
 _NYU: Final = Augmentation(crop=(228, 304), height=240)
-
-
 _DENSE_SHARE: Final = 0.2  # of the dense ground truth in the recipes `any`
 
 
@@ -177,15 +180,10 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             augmentation=_NYU,
             sparsity=Sparsity(points=(500, 500)),
         ),
-        "any": Recipe(
+        "any": _any(
             loss=_robust_nlspn,
-            optimizer=_adamw,
-            schedule=Cosine(end=20, warm_up=0.5, floor=0.02),
-            epochs=20,
-            batch=4,
             augmentation=Augmentation(crop=(224, 640), color=0.5),
             sparsity=Sparsity(lines=(2, 64)),
-            clip=1.0,
         ),
     },
     # Section 5.1, mode sdr. The conventional mode had 72 epochs, and the same course of the rate otherwise.
@@ -208,15 +206,10 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             augmentation=_NYU,
             sparsity=Sparsity(points=(10, 1000)),
         ),
-        "any": Recipe(
+        "any": _any(
             loss=_robust_mspn,
-            optimizer=_adamw,
-            schedule=Cosine(end=20, warm_up=0.5, floor=0.02),
-            epochs=20,
-            batch=4,
             augmentation=Augmentation(crop=(224, 640), color=0.5),
             sparsity=Sparsity(lines=(2, 64)),
-            clip=1.0,
         ),
     },
     # Sizes are the implementation's. Noise, which its authors add to images and spots, is left to the data's sensors.
@@ -233,15 +226,10 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             average=0.9995,
             clip=1000.0,
         ),
-        "any": Recipe(
+        "any": _any(
             loss=_robust_emdc,
-            optimizer=_adamw,
-            schedule=Cosine(end=20, warm_up=0.5, floor=0.02),
-            epochs=20,
-            batch=4,
             augmentation=Augmentation(crop=(224, 320), color=0.5),
             sparsity=Sparsity(points=(10, 1000)),
-            clip=1.0,
         ),
     },
     # Section 4.1 states neither size, nor augmentation, nor batch: size as in the later network of the same authors.
@@ -254,14 +242,9 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             batch=8,
             augmentation=Augmentation(crop=(192, 288), height=240),
         ),
-        "any": Recipe(
+        "any": _any(
             loss=_robust,
-            optimizer=_adamw,
-            schedule=Cosine(end=20, warm_up=0.5, floor=0.02),
-            epochs=20,
-            batch=4,
             augmentation=Augmentation(crop=(224, 320), color=0.5),
-            clip=1.0,
         ),
     },
     # Section 4.1 states no number of epochs and no augmentation: the latter is NLSPN's. There is no image to lose.
@@ -274,15 +257,10 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             batch=16,
             augmentation=Augmentation(crop=(352, 1216), image_dropout=0.0),
         ),
-        "any": Recipe(
+        "any": _any(
             loss=_robust_auxiliary,
-            optimizer=_adamw,
-            schedule=Cosine(end=20, warm_up=0.5, floor=0.02),
-            epochs=20,
-            batch=4,
             augmentation=Augmentation(crop=(224, 640), image_dropout=0.0),
             sparsity=Sparsity(lines=(2, 64)),
-            clip=1.0,
         ),
     },
 }

@@ -162,13 +162,11 @@ def draw_sample(
     """
     if frame.ground_truth is None:
         raise ValueError(f"{name} has no ground truth to train on")
+    measured = sparse_depth_of(frame)
     for _ in range(_ATTEMPTS):
         by_points = sparsity.points is not None and (sparsity.lines is None or rng.random() < 0.5)
-        if sparsity.lines is not None and not by_points:
-            sparse = draw_lines(frame, sparsity.lines, rng)
-        else:
-            sparse = sparse_depth_of(frame)
-        measured = sparse_depth_of(frame)
+        lines = None if by_points else sparsity.lines
+        sparse = measured if lines is None else draw_lines(frame, lines, rng)
         pictures = Pictures(frame.camera, frame.image, sparse, frame.ground_truth, frame.initial_depth, measured)
         seen = augment(pictures, augmentation, rng)
         if by_points and sparsity.points is not None:
