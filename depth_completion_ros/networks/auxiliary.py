@@ -31,7 +31,7 @@ from torch.nn import functional
 
 from depth_completion_ros.networks.gaps import fill_gaps, mean_measurement
 from depth_completion_ros.networks.layers import conv_block, conv_in_float32, upsample_block
-from depth_completion_ros.networks.lite import STATED
+from depth_completion_ros.networks.lite import STATED, bounded
 from depth_completion_ros.networks.planes import CELL, NearCorrection, Surroundings, look_around
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, register
 
@@ -40,8 +40,6 @@ _KERNELS = (3, 5, 7, 9)
 _CELL = 4  # pixels, in each direction, that share one confidence
 _FADE = 0.8
 _TOLD = 6
-# How far the lite preset may correct the log depth of a plane: by so many deviations of the measurements, and this.
-_DEVIATIONS, _LEAST = 2.0, 0.02
 
 
 @dataclass(frozen=True)
@@ -160,10 +158,8 @@ class AuxiliaryLite(CompletionNetwork):
             mode="bilinear",
             align_corners=False,
         ).split(1, 1)
-        # Where the measurements around agree there is nothing to correct: depth stays within their spread.
-        limit = _DEVIATIONS * deviation + _LEAST
         anything = known.anything
-        depth = anything * (known.scale + base + limit * correction.tanh()).exp()
+        depth = anything * (known.scale + base + bounded(correction, deviation)).exp()
         gray = 255 * self.image_decoder(image_features)[..., :height, :width] if self.training else None
         depth, confidence, logit = (each[..., :height, :width] for each in (depth, anything * logit.sigmoid(), logit))
         return AuxiliaryOutput(depth, confidence, gray, logit)

@@ -3,6 +3,7 @@
 Ours, after Hou et al. (ECCV 2022, see :mod:`~depth_completion_ros.networks.emdc`). What differs from the paper:
 
 * Depth is the logarithm of depth here, less that of the mean measurement, so that scale does not matter.
+* Of the image it sees local contrasts, whatever its colours and light.
 * Both branches start from local planes through the measurements (:mod:`~depth_completion_ros.networks.planes`) and are
   told how far these may be wrong. The global depth differs from them by what a MobileNetV2 of half the width predicts;
   the local one also by the measurements next to a pixel, as far as its branch finds that they belong together.
@@ -23,7 +24,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.layers import conv_block
-from depth_completion_ros.networks.lite import STATED, DecoderStage, GuidedUpsample, doubled, limited, start_at_zero
+from depth_completion_ros.networks.lite import (
+    STATED,
+    DecoderStage,
+    GuidedUpsample,
+    bounded,
+    contrasts,
+    doubled,
+    start_at_zero,
+)
 from depth_completion_ros.networks.mobilenet import MobileNetV2
 from depth_completion_ros.networks.planes import NearCorrection, Surroundings, look_around
 from depth_completion_ros.networks.propagation.funnel import TAPS, FunnelPropagation
@@ -84,7 +93,7 @@ class EMDCLite(CompletionNetwork):
         self.fusion = nn.Conv2d(_LOCAL + features, 1, 3, padding=1)
         self.propagation = FunnelPropagation(features, _FUNNEL)
         _keep_most(self.propagation)
-        self.upsample = GuidedUpsample(features)
+        self.upsample = GuidedUpsample(features, corrects=False)
         self.confidence = nn.Conv2d(features + _LOCAL + _DOUBTS, 1, 3, padding=1)
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -98,13 +107,13 @@ class EMDCLite(CompletionNetwork):
         padding = (0, -width % _STRIDE, 0, -height % _STRIDE)  # at the end, so that no pixel moves
         known = look_around(functional.pad(sparse_depth.float(), padding))
         features = self._features(functional.pad(image, padding, mode="replicate"), known)
-        global_depth = known.plane + limited(self.global_head(features))
+        global_depth = known.plane + bounded(self.global_head(features), known.deviation)
 
         measured = known.count > 0
         off = measured * (known.measured - global_depth).clamp(-1, 1)
         told = torch.cat([off, measured, known.doubts()], 1).to(features.dtype)
         local = self.local_branch(torch.cat([features, told], 1))
-        local_depth = global_depth + self.near(local, known) + limited(self.local_head(local))
+        local_depth = global_depth + self.near(local, known) + bounded(self.local_head(local), known.deviation)
         both = torch.cat([features, local], 1)
         local_weight = self.fusion(both).float().sigmoid()
         blended = torch.lerp(global_depth, local_depth, local_weight)
@@ -119,8 +128,8 @@ class EMDCLite(CompletionNetwork):
 
     def _features(self, image: Tensor, known: Surroundings) -> Tensor:
         """The decoder's, at half size."""
-        told = known.told()
-        *skips, features = self.encoder(torch.cat([image, doubled(told)], 1).to(self.global_head.weight.dtype))
+        seen = torch.cat([contrasts(image, self.image_mean, self.image_std), doubled(known.told())], 1)
+        *skips, features = self.encoder(seen.to(self.global_head.weight.dtype))
         for stage, skip in zip(self.decoder, self.skips, strict=True):
             features = stage(features, skip(skips.pop()))
         return features

@@ -18,6 +18,8 @@ _LUMA = (0.299, 0.587, 0.114)
 _DARKEST = 0.02  # of the 0..1 range: what is darker looks alike
 _REACHES = (2, 6, 18)  # around a cell of 4x4 pixels, in such cells
 _FAINTEST = 0.1  # deviation of the logarithm that is noise rather than contrast
+# How far a bounded correction goes: this many deviations of the measurements around, and this.
+_DEVIATIONS, _LEAST = 2.0, 0.02
 STATED: Final = "the probability that the depth is within 5 % of the truth, as far as training taught it"
 
 _PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))  # rows and columns
@@ -151,6 +153,20 @@ def limited(correction: Tensor) -> Tensor:
     in a single step of Adam.
     """
     return (0.1 * correction.float()).clamp(-3, 3)
+
+
+def bounded(correction: Tensor, deviation: Tensor) -> Tensor:
+    """What a predicted correction adds to the log depth of planes, within the spread of the measurements around.
+
+    Where these agree there is nothing to correct. Without that bound, the features of synthetic data are trusted where
+    those of real data mislead.
+
+    Args:
+        correction: any number.
+        deviation: of the measurements around from the plane, see
+            :class:`~depth_completion_ros.networks.planes.Surroundings`.
+    """
+    return (_DEVIATIONS * deviation + _LEAST) * correction.float().tanh()
 
 
 def doubled(maps: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ Ours, after Huang et al. (arXiv 2401.07439v1, see :mod:`~depth_completion_ros.ne
 the paper but not their sizes:
 
 * Depth is the logarithm of depth here, less that of the mean measurement, so that scale does not matter.
+* Of the image it sees local contrasts, whatever its colours and light.
 * It corrects, pixel by pixel, the measurements where there are some, and elsewhere local planes through those around
   (:mod:`~depth_completion_ros.networks.planes`), moved by how far the measurements next to a hole lie from them.
 * A head filters a third of the channels, each by itself (Tan and Le, "MixConv", BMVC 2019).
@@ -24,7 +25,7 @@ from torch.nn import functional
 
 from depth_completion_ros.networks.gaps import fill_gaps
 from depth_completion_ros.networks.layers import conv_in_float32
-from depth_completion_ros.networks.lite import STATED, doubled, limited, start_at_zero
+from depth_completion_ros.networks.lite import STATED, bounded, contrasts, doubled, start_at_zero
 from depth_completion_ros.networks.magaconv_layers import BidFusion, ColorEncoder, DepthEncoder, GatedUpsample
 from depth_completion_ros.networks.planes import look_around
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput
@@ -73,7 +74,8 @@ class MagaConvLite(CompletionNetwork):
         height, width = sparse_depth.shape[-2:]
         padding = (0, -width % _STRIDE, 0, -height % _STRIDE)  # at the end, so that no pixel moves
         dtype = self.head.weight.dtype
-        image = functional.pad(image.to(dtype), padding, mode="replicate")
+        image = functional.pad(image, padding, mode="replicate")
+        image = contrasts(image, self.image_mean, self.image_std).to(dtype)
         sparse_depth = functional.pad(sparse_depth.float(), padding, mode="replicate")
         known = look_around(sparse_depth)
         measured = sparse_depth > 0
@@ -94,6 +96,6 @@ class MagaConvLite(CompletionNetwork):
         outputs = functional.pixel_shuffle(conv_in_float32(self.head, features), 2)
         correction, logit = outputs.split(1, 1)
         anything = known.anything
-        depth = anything * (known.scale + base + limited(correction)).exp()
+        depth = anything * (known.scale + base + bounded(correction, doubled(known.deviation))).exp()
         maps = depth, anything * logit.sigmoid(), logit
         return MagaConvOutput(*(each[..., :height, :width] for each in maps))

@@ -3,6 +3,7 @@
 Ours, after Park et al. (ECCV 2020, see :mod:`~depth_completion_ros.networks.nlspn`). What differs from the paper:
 
 * Depth is the logarithm of depth here, less that of the mean measurement, so that scale does not matter.
+* Of the image it sees local contrasts, whatever its colours and light.
 * The initial depth is that of local planes through the measurements (:mod:`~depth_completion_ros.networks.planes`),
   which every scale of the encoder is told, corrected by the measurements next to a pixel and by what is predicted.
 * It propagates at half the image, in 6 steps instead of 18, and takes no depth from outside of it: neighbours there are
@@ -26,8 +27,9 @@ from depth_completion_ros.networks.lite import (
     DecoderStage,
     EncoderStage,
     GuidedUpsample,
+    bounded,
+    contrasts,
     doubled,
-    limited,
     start_at_zero,
 )
 from depth_completion_ros.networks.planes import NearCorrection, Surroundings, look_around
@@ -84,7 +86,7 @@ class NLSPNLite(CompletionNetwork):
         self.head = nn.Conv2d(half, 2 + 3 * len(GRID), 3, padding=1)
         start_at_zero(self.head, self.head.out_channels)
         self.normalise_affinity = AffinityNormalisation("TGASS")
-        self.upsample = GuidedUpsample(half)
+        self.upsample = GuidedUpsample(half, corrects=False)
         self.confidence = nn.Conv2d(half + 4, 1, 3, padding=1)
         self.register_buffer("grid", torch.tensor(GRID, dtype=torch.float32).view(-1, 2, 1, 1), persistent=False)
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
@@ -101,7 +103,7 @@ class NLSPNLite(CompletionNetwork):
         features = self._features(functional.pad(image, padding, mode="replicate"), known)
 
         correction, spread, predicted = self.head(features).float().split([1, 1, 3 * len(GRID)], 1)
-        initial = known.plane + self.near(features, known) + limited(correction)
+        initial = known.plane + self.near(features, known) + bounded(correction, known.deviation)
         spread = spread.sigmoid()
         offset, affinity = split_prediction(predicted)
         displacement = _inside(offset + self.grid.float())
@@ -120,7 +122,7 @@ class NLSPNLite(CompletionNetwork):
     def _features(self, image: Tensor, known: Surroundings) -> Tensor:
         """The decoder's, at half size."""
         dtype = self.head.weight.dtype
-        features = image.to(dtype)
+        features = contrasts(image, self.image_mean, self.image_std).to(dtype)
         told = known.told().to(dtype)
         skips = []
         for stage in self.encoder:

@@ -182,7 +182,7 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
         ),
         "any": _any(
             loss=_robust_nlspn,
-            augmentation=Augmentation(crop=(224, 640), color=0.5),
+            augmentation=Augmentation(crop=(224, 448), color=0.5),
             sparsity=Sparsity(lines=(2, 64)),
         ),
     },
@@ -208,7 +208,7 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
         ),
         "any": _any(
             loss=_robust_mspn,
-            augmentation=Augmentation(crop=(224, 640), color=0.5),
+            augmentation=Augmentation(crop=(224, 448), color=0.5),
             sparsity=Sparsity(lines=(2, 64)),
         ),
     },
@@ -259,7 +259,7 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
         ),
         "any": _any(
             loss=_robust_auxiliary,
-            augmentation=Augmentation(crop=(224, 640), image_dropout=0.0),
+            augmentation=Augmentation(crop=(224, 448), image_dropout=0.0),
             sparsity=Sparsity(lines=(2, 64)),
         ),
     },
