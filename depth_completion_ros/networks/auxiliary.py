@@ -32,7 +32,7 @@ from torch.nn import functional
 from depth_completion_ros.networks.gaps import fill_gaps, mean_measurement
 from depth_completion_ros.networks.layers import conv_block, conv_in_float32, upsample_block
 from depth_completion_ros.networks.lite import STATED, bounded
-from depth_completion_ros.networks.planes import CELL, NearCorrection, Surroundings, look_around
+from depth_completion_ros.networks.planes import CELL, NearCorrection, Surroundings, continue_upright, look_around
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, register
 
 _STRIDE = 16  # of the encoder's last map
@@ -159,7 +159,8 @@ class AuxiliaryLite(CompletionNetwork):
             align_corners=False,
         ).split(1, 1)
         anything = known.anything
-        depth = anything * (known.scale + base + bounded(correction, deviation)).exp()
+        log_depth = continue_upright(base + bounded(correction, deviation), sparse_depth > 0)
+        depth = anything * (known.scale + log_depth).exp()
         gray = 255 * self.image_decoder(image_features)[..., :height, :width] if self.training else None
         depth, confidence, logit = (each[..., :height, :width] for each in (depth, anything * logit.sigmoid(), logit))
         return AuxiliaryOutput(depth, confidence, gray, logit)

@@ -27,6 +27,7 @@ from depth_completion_ros.networks.planes import (
     MOST_TIMES_FARTHER,
     POWER,
     RIDGE,
+    SKYLINE,
     TAPS,
 )
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, register
@@ -40,9 +41,8 @@ _CELL_ROWS = 2
 # from the second on: depth sensors that fill an image are sharp and low in noise, scattered returns are not.
 _FILLED_FROM, _FILLED = 0.2, 0.5
 _DETAIL_BLUR = 0.8
-# Above the highest measurement within the first part of the image's width, depth continues upright, as a mean over as
-# many columns to either side as the second part of the height above it.
-_SKYLINE, _SKY_SPREAD = 0.2, 0.5
+# Above the skyline, depth continues upright, as a mean over as many columns to either side as this part of the height.
+_SKY_SPREAD = 0.5
 # The expected relative error grows by this much with every cell of distance to the measurements, and where it reaches
 # the second number, half of the depths are within 5 % of the truth (found on scan lines withheld from KITTI scans).
 _ERROR_PER_CELL = 0.005
@@ -231,7 +231,7 @@ def _extend_upwards(dense: Map, measured: NDArray[np.bool_]) -> Map:
     """
     height, width = measured.shape
     first = np.where(measured.any(0), measured.argmax(0), height).astype(np.float32)
-    around = np.ones((1, 2 * round(_SKYLINE * width / 2) + 1), np.uint8)
+    around = np.ones((1, 2 * round(SKYLINE * width / 2) + 1), np.uint8)
     skyline = cv2.erode(first[None], around)[0].astype(np.intp)
     skyline[skyline == height] = 0  # nothing was measured anywhere near
     top = skyline.max()

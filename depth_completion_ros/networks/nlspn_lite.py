@@ -32,7 +32,7 @@ from depth_completion_ros.networks.lite import (
     doubled,
     start_at_zero,
 )
-from depth_completion_ros.networks.planes import NearCorrection, Surroundings, look_around
+from depth_completion_ros.networks.planes import NearCorrection, Surroundings, continue_upright, look_around
 from depth_completion_ros.networks.propagation.neighbours import (
     GRID,
     AffinityNormalisation,
@@ -108,7 +108,7 @@ class NLSPNLite(CompletionNetwork):
         offset, affinity = split_prediction(predicted)
         displacement = _inside(offset + self.grid.float())
         affinity = self.normalise_affinity(affinity, confidence_at(spread, displacement)).float()
-        depth = propagate(initial, displacement, affinity, _STEPS)
+        depth = continue_upright(propagate(initial, displacement, affinity, _STEPS), known.count > 0)
 
         doubts = torch.cat([known.doubts(), spread], 1).to(features.dtype)
         logit = doubled(self.confidence(torch.cat([features, doubts], 1)))

@@ -32,6 +32,8 @@ CELL_VARIANCE = 1 / 12
 # and to at most this many times their depth.
 MOST_DEVIATIONS = 3.0
 MOST_TIMES_FARTHER = 3.0
+# The skyline of a column is the highest measurement within this part of the image's width.
+SKYLINE = 0.2
 
 # Rows and columns, in cells, around a cell whose measurements correct its plane; scan lines are farther apart than the
 # points of one.
@@ -134,6 +136,41 @@ def look_around(sparse_depth: Tensor) -> Surroundings:
         )
         plane, deviation, slant, distance = planes.split(1, 1)
         return Surroundings(scale, plane, deviation, slant, distance, mean / count.clamp(min=1), count)
+
+
+def continue_upright(log_depth: Tensor, measured: Tensor) -> Tensor:
+    """Continues every column upright above its skyline, the highest measurement in the columns around it.
+
+    No measurement tells what is above a LiDAR's top line; there the depth is as in
+    :mod:`~depth_completion_ros.networks.classical`: that at the skyline, as a mean over as many columns to either side
+    as half the height above it.
+
+    Args:
+        log_depth: (N, 1, h, w).
+        measured: (N, 1, h, w) bool.
+
+    Returns:
+        (N, 1, h, w), the same from the skyline downwards, and where nothing was measured around a column.
+    """
+    height, width = log_depth.shape[-2:]
+    row = torch.arange(height, device=log_depth.device)[:, None]
+    first = torch.where(measured, row, height).amin(2, keepdim=True).float()
+    reach = round(SKYLINE * width / 2)
+    skyline = -functional.max_pool2d(-first, (1, 2 * reach + 1), 1, (0, reach))
+    skyline = torch.where(skyline < height, skyline, 0).long()
+    edge = log_depth.gather(2, skyline)
+    # Row 0 is the edge, row i its mean over 2^(i - 1) columns to either side; heights in between take a mixture.
+    rows = [edge]
+    while 2 ** (len(rows) - 1) < height:
+        columns = min(2 ** (len(rows) - 1), width - 1)
+        mean = functional.avg_pool2d(edge, (1, 2 * columns + 1), 1, (0, columns), count_include_pad=False)
+        rows.append(mean)
+    means = torch.cat([*rows, rows[-1]], 2)
+    above = (skyline - row).clamp(min=0)
+    level = above.clamp(min=1).float().log2()
+    lower = level.long()
+    sky = torch.lerp(means.gather(2, lower), means.gather(2, lower + 1), level - lower)
+    return torch.where(above > 0, sky, log_depth)
 
 
 def _fit_planes(log_depth: Tensor, measured: Tensor) -> Tensor:

@@ -5,7 +5,13 @@ import math
 import pytest
 import torch
 
-from depth_completion_ros.networks.planes import NearCorrection, Surroundings, _weighted_sums, look_around
+from depth_completion_ros.networks.planes import (
+    NearCorrection,
+    Surroundings,
+    _weighted_sums,
+    continue_upright,
+    look_around,
+)
 from depth_completion_ros.networks.registry import create
 
 
@@ -106,3 +112,19 @@ def test_near_measurements_correct_the_plane_before_training():
     assert correction[9, 8] == pytest.approx(0.3 * weight / (weight + 0.5))
     assert correction[8, 9] < correction[9, 8]
     assert not correction[14, 8] and not correction[8, 11]
+
+
+def test_depth_continues_upright_above_the_highest_measurements_around():
+    depth = torch.arange(40.0).view(1, 1, 1, 40).expand(2, 1, 20, 40) + torch.arange(20.0).view(1, 1, 20, 1)
+    measured = torch.zeros(2, 1, 20, 40, dtype=torch.bool)
+    measured[0, 0, 12, ::3] = True  # the second image has none
+    measured[0, 0, 8, 20] = True
+    continued = continue_upright(depth, measured)
+    assert torch.equal(continued[1], depth[1])
+    assert torch.equal(continued[0, 0, 12:], depth[0, 0, 12:])
+    # Within a tenth of the width to either side, the highest one counts.
+    assert torch.equal(continued[0, 0, 8:, 16:25], depth[0, 0, 8:, 16:25])
+    assert continued[0, 0, 11, 10] == depth[0, 0, 12, 10]
+    # Of a ramp, every mean within the image is that of its middle.
+    torch.testing.assert_close(continued[0, 0, 8:12, 9], depth[0, 0, 12, 9].expand(4))
+    assert (continued[0, 0, 0, :5] > depth[0, 0, 12, :5]).all(), "at the border it is that of the columns there are"
