@@ -37,7 +37,9 @@ def ip_basic_multiscale(sparse_depth: Depth) -> Depth:
         only = np.where((sparse_depth > low) & (sparse_depth <= high), nearness, 0)
         dilated = _where_known(cv2.dilate(only, _cross(size)), otherwise=dilated)
     nearness = cv2.morphologyEx(dilated, cv2.MORPH_CLOSE, _square(5))
-    nearness = _where_known(nearness, cv2.medianBlur(nearness, 5))
+    smooth = _where_known(nearness, cv2.medianBlur(nearness, 5))
+    if (smooth > _EMPTY).any():  # of single spots, far from each other, a median leaves nothing
+        nearness = smooth
     below_top = np.maximum.accumulate(nearness > _EMPTY, axis=0)
     nearness = np.where(below_top, _fill(nearness, 9), nearness)
     nearness = _extend_to_top(nearness)

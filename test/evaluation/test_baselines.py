@@ -26,6 +26,13 @@ def test_every_pixel_gets_a_depth_that_was_measured_around(name):
     assert (completed >= 5.99).all() and (completed <= 30.01).all()
 
 
+@pytest.mark.parametrize("name", BASELINES)
+def test_single_spots_far_from_each_other_are_completed_too(name):
+    spots = np.zeros((100, 160), np.float32)
+    spots[10::20, 10::20] = 3
+    np.testing.assert_allclose(BASELINES[name](spots), 3, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", [name for name in BASELINES if name.startswith("IP-Basic")])
 def test_ip_basic_beyond_its_hundred_metres_and_without_measurement(name):
     completed = BASELINES[name](sparse(np.full((40, 50), 150.0), 0.1))
