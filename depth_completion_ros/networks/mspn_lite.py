@@ -13,7 +13,7 @@ Ours, after Jun et al. (CVPR 2024, see :mod:`~depth_completion_ros.networks.mspn
 * At half the image, every pixel chooses between what was propagated, the plane, and the plane corrected by the
   measurements next to it, which know more where they are dense. Nothing is added to that: a last correction by the
   features alone served the data of the training and harmed all other.
-* Above the highest measurements, which tell nothing about it, depth continues upright.
+* Above the highest measurements, which tell nothing about it, depth continues upright, unless an estimate does tell.
 * The confidence is a further output, which training makes the probability that the depth is within 5 % of the truth.
 """
 
@@ -163,7 +163,9 @@ class MSPNLite(CompletionNetwork):
         propagated, mask = state.chunk(2, 1)
         shares = self.choice(features).float().softmax(1)
         choices = torch.cat([propagated, known.plane, known.plane + self.detail(features, known)], 1)
-        depth = continue_upright((shares * choices).sum(1, keepdim=True), known.count > 0)
+        depth = (shares * choices).sum(1, keepdim=True)
+        if estimate is None:
+            depth = continue_upright(depth, known.count > 0)
         logit = self.confidence(torch.cat([features, torch.cat([known.doubts(), mask], 1).to(features.dtype)], 1))
         logs = (
             self.half_upsample(features, depth),

@@ -1,9 +1,9 @@
-"""What the lite networks share: contrasts that no light changes, and maps that double without a blur."""
+"""What the lite networks share: contrasts that no light changes, maps that double without a blur, and bounds."""
 
 import pytest
 import torch
 
-from depth_completion_ros.networks.lite import GuidedUpsample, contrasts
+from depth_completion_ros.networks.lite import GuidedUpsample, bounded, contrasts
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -65,3 +65,11 @@ def test_doubling_takes_nothing_but_old_values_and_corrects_only_where_it_may():
         torch.testing.assert_close(doubled[0, 0, :, :10], torch.ones(16, 10))
         torch.testing.assert_close(doubled[0, 0, :, -10:], torch.full((16, 10), 3.0))
         assert sum("correction" in name for name, _ in upsample.named_parameters()) == 2 * corrects
+
+
+def test_a_bounded_correction_stays_within_what_the_measurements_around_differ_by():
+    deviation = torch.tensor([0.0, 0.1, 1.0])
+    assert bounded(torch.zeros(3), deviation).eq(0).all()
+    largest = bounded(torch.full((3,), 1e6), deviation)
+    assert (largest > 0).all() and (largest <= 2 * deviation + 0.02).all()
+    assert torch.equal(bounded(torch.full((3,), -1e6), deviation), -largest)

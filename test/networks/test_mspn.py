@@ -229,6 +229,19 @@ def test_lite_uses_the_monocular_estimate_in_mode_sdr_only():
 
 
 @torch.inference_mode()
+def test_above_the_top_line_lite_continues_upright_unless_an_estimate_tells_the_depth():
+    image, sparse_depth = torch.zeros(1, 3, 64, 96), sparse(64, 96, 600)
+    sparse_depth[:, :, :32] = 0
+    estimate = torch.linspace(50, 5, 64).view(1, 1, 64, 1).expand(1, 1, 64, 96)
+    upright = trained(mode="conventional")(image, sparse_depth).depth
+    # At the top it is a mean over many columns of the row that was measured, and varies less.
+    assert upright[0, 0, 0].std() < upright[0, 0, 34].std()
+    network = trained(mode="sdr")
+    far, near = (network(image, sparse_depth, each).depth for each in (estimate, estimate.flip(2)))
+    assert (far[0, 0, 0] > 1.1 * near[0, 0, 0]).all()
+
+
+@torch.inference_mode()
 def test_untrained_lite_fills_a_wall_from_a_single_point():
     sparse_depth = torch.zeros(1, 1, 64, 160)
     sparse_depth[0, 0, 20, 30] = 7.0
