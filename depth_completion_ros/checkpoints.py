@@ -13,7 +13,7 @@ import json
 import os
 import pickle
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,31 @@ def load_checkpoint(path: str | Path) -> CompletionNetwork:
     weights = safetensors.torch.load_file(file)
     _check_fit(str(file), network, network.state_dict(), weights)
     network.load_state_dict(weights)
+    return network
+
+
+def average_checkpoints(paths: Sequence[str | Path]) -> CompletionNetwork:
+    """The network whose every weight is the mean of those of several trainings, without a calibration.
+
+    Of trainings that went on from the same weights it is often better than any (Wortsman et al., "Model soups", ICML
+    2022): what each owes to the chance of its own samples averages out.
+
+    Raises:
+        ValueError: the networks differ in their model, its options or how inputs are prepared; or as
+            :func:`load_checkpoint`.
+        OSError: a file cannot be read.
+    """
+    headers = [read_header(path) | {"calibration": None, "source": None} for path in paths]
+    for path, header in zip(paths, headers, strict=True):
+        different = [key for key in header if header[key] != headers[0].get(key)]
+        if different:
+            raise ValueError(f"{path} has another {' and '.join(different)} than {paths[0]}: they have no mean")
+    network, *others = [load_checkpoint(path) for path in paths]
+    network.calibration = None
+    states = [other.state_dict() for other in others]
+    for key, value in network.state_dict().items():
+        if value.is_floating_point():  # not the counters of batch norm
+            value.copy_(torch.stack([value, *(state[key] for state in states)]).mean(0))
     return network
 
 
