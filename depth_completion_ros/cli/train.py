@@ -67,6 +67,7 @@ def add_parser(subparsers: Any) -> None:
     recipe.add_argument("--height", type=int, metavar="H", help="height that images are resized to first, 0: none")
     recipe.add_argument("--lines", type=int, nargs=2, metavar=("MIN", "MAX"), help="LiDAR lines of a sample")
     recipe.add_argument("--points", type=int, nargs=2, metavar=("MIN", "MAX"), help="or single points of a sample")
+    recipe.add_argument("--holes", type=float, nargs=2, metavar=("MIN", "MAX"), help="share of a sample without depth")
     recipe.add_argument("--image-dropout", type=float, metavar="P", help="share of samples whose camera is dead")
     machine = parser.add_argument_group("the machine")
     machine.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
@@ -176,8 +177,8 @@ def _adapt(recipe: Recipe, options: argparse.Namespace) -> Recipe:
         augmentation = replace(augmentation, height=options.height or None)
     if options.image_dropout is not None:
         augmentation = replace(augmentation, image_dropout=options.image_dropout)
-    if options.lines or options.points:
-        sparsity = Sparsity(*(span and tuple(span) for span in (options.lines, options.points)))
+    if options.lines or options.points or options.holes:
+        sparsity = Sparsity(*(span and tuple(span) for span in (options.lines, options.points, options.holes)))
     optimizer = recipe.optimizer if options.rate is None else partial(recipe.optimizer, lr=options.rate)
     batch = recipe.batch if options.batch is None else options.batch
     clip = recipe.clip if options.clip is None else options.clip

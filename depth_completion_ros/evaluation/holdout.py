@@ -14,7 +14,7 @@ from depth_completion_ros.geometry.scan_lines import keep_lines
 
 # A return is hidden from the camera if another one, this near beside it, has less than this part of its depth.
 _COLUMNS, _ROWS = 3, 4
-_HIDDEN_RATIO = 0.85
+HIDDEN_RATIO = 0.85
 
 
 def hold_out(frame: Frame, lines: int) -> Frame:
@@ -59,4 +59,4 @@ def drop_occluded(depth: NDArray[np.float32], others: NDArray[np.float32]) -> ND
     """
     measured = np.minimum(np.where(depth > 0, depth, np.inf), np.where(others > 0, others, np.inf))
     nearest = cv2.erode(measured, np.ones((2 * _ROWS + 1, 2 * _COLUMNS + 1), np.uint8))
-    return np.where(nearest < _HIDDEN_RATIO * depth, np.float32(0), depth)
+    return np.where(nearest < HIDDEN_RATIO * depth, np.float32(0), depth)

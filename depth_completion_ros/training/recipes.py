@@ -245,6 +245,7 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
         "any": _any(
             loss=_robust,
             augmentation=Augmentation(crop=(224, 320), color=0.5),
+            sparsity=Sparsity(holes=(0.0, 0.5)),
         ),
     },
     # Section 4.1 states no number of epochs and no augmentation: the latter is NLSPN's. There is no image to lose.

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -20,12 +20,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from depth_completion_ros.datasets.base import IndexedSource
-from depth_completion_ros.evaluation.holdout import drop_occluded
+from depth_completion_ros.evaluation.holdout import HIDDEN_RATIO, drop_occluded
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.networks.registry import CompletionNetwork
 from depth_completion_ros.pipeline import sparse_depth_of
 from depth_completion_ros.training.augmentation import Augmentation, Pictures, augment
-from depth_completion_ros.training.sparsity import Sparsity, draw_lines, draw_points
+from depth_completion_ros.training.sparsity import Sparsity, draw_holes, draw_lines, draw_points
 
 _ATTEMPTS = 50  # to draw a crop with anything in it
 _LUMA = (0.299, 0.587, 0.114)
@@ -170,7 +170,9 @@ def draw_sample(
         pictures = Pictures(frame.camera, frame.image, sparse, frame.ground_truth, frame.initial_depth, measured)
         seen = augment(pictures, augmentation, rng)
         if by_points and sparsity.points is not None:
-            seen = Pictures(**{**vars(seen), "sparse_depth": draw_points(seen.sparse_depth, sparsity.points, rng)})
+            seen = replace(seen, sparse_depth=draw_points(seen.sparse_depth, sparsity.points, rng))
+        if sparsity.holes is not None:
+            seen = replace(seen, sparse_depth=draw_holes(seen.sparse_depth, sparsity.holes, rng))
         if seen.sparse_depth.any() and seen.ground_truth.any():
             return seen
     height, width = augmentation.crop
@@ -197,11 +199,17 @@ def collate(samples: Sequence[tuple[Pictures, str]]) -> Batch:
 
 
 def _withheld(pictures: Pictures) -> NDArray[np.float32]:
-    """(H, W) the rest of the measurements, by which a network is scored where there is no other ground truth."""
+    """(H, W) the rest of the measurements, by which a network is scored where there is no other ground truth.
+
+    Those are left out that scoring takes for hidden, unless the ground truth knows that the camera does see them: many
+    of these lie right behind an edge, where there is most to learn, and without them edges would seem to be farther
+    out than they are.
+    """
     if pictures.measured is None:
         return np.zeros_like(pictures.sparse_depth)
     rest = np.where(pictures.sparse_depth > 0, np.float32(0), pictures.measured)
-    return drop_occluded(rest, pictures.sparse_depth)
+    seen = pictures.ground_truth >= HIDDEN_RATIO * rest
+    return np.where(seen, rest, drop_occluded(rest, pictures.sparse_depth))
 
 
 def load(stream: SampleStream, batches: Iterable[list[int]], workers: int, *, pin: bool) -> Iterator[Batch]:

@@ -1,16 +1,17 @@
-"""How much of a scan the network gets in training: so many lines of a LiDAR, or so many points, drawn anew each time.
+"""How much of what was measured the network gets in training: so many lines or points, or all but holes.
 
 Jun et al., "Masked Spatial Propagation Network for Sparsity-Adaptive Depth Refinement", CVPR 2024, train one network
 for every sparsity: 4 to 64 lines of KITTI's LiDAR, or 10 to 1000 points of NYU's depth. They draw both numbers
 uniformly, and lines at random places. Here the number of lines is log-uniform, since of 4 to 64 only one sample in
 eight would else have less than 12, where there is most to learn; and half of the samples have them evenly spread, as a
-LiDAR of few lines has.
+LiDAR of few lines has. Holes are ellipses of all sizes, thin ones too, as the shadows at edges are.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,8 @@ from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.geometry.projection import project_points
 from depth_completion_ros.pipeline import sparse_depth_of
 
+_MOST_HOLES = 0.9  # of the pixels; to cover the last ones would take for ever
+_HOLE_RADII = (1 / 128, 1 / 4)  # of the larger side of the crop
 _BANDS = 64  # in which a depth image without rings is divided, as many as KITTI's LiDAR has lines
 
 
@@ -30,15 +33,20 @@ class Sparsity:
         lines: of LiDAR lines.
         points: of single measurements within the crop. With both, either is drawn as often; with neither, everything
             that was measured is given.
+        holes: share of the crop that is covered by holes.
     """
 
     lines: tuple[int, int] | None = None
     points: tuple[int, int] | None = None
+    holes: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         for name, span in (("lines", self.lines), ("points", self.points)):
             if span is not None and not 1 <= span[0] <= span[1]:
                 raise ValueError(f"numbers of {name} from {span[0]} to {span[1]} were asked for, expected 1 or more")
+        if self.holes is not None and not 0 <= self.holes[0] <= self.holes[1] <= _MOST_HOLES:
+            low, high = self.holes
+            raise ValueError(f"holes in {low} to {high} of the image were asked for, expected 0 to {_MOST_HOLES}")
 
 
 def draw_lines(frame: Frame, span: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -93,3 +101,18 @@ def draw_points(depth: NDArray[np.float32], span: tuple[int, int], rng: np.rando
     sparse = np.zeros_like(depth)
     sparse.flat[kept] = depth.flat[kept]
     return sparse
+
+
+def draw_holes(
+    depth: NDArray[np.float32], span: tuple[float, float], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Takes away what random ellipses cover: at least a share of the (H, W) image that is drawn from ``span``."""
+    share = rng.uniform(*span)
+    height, width = depth.shape
+    smallest, largest = (max(depth.shape) * radius for radius in _HOLE_RADII)
+    holes = np.zeros(depth.shape, np.uint8)
+    while np.count_nonzero(holes) < share * depth.size:
+        center = rng.integers((width, height))
+        radii = np.maximum(smallest * (largest / smallest) ** rng.random(2), 1).astype(int)
+        cv2.ellipse(holes, center.tolist(), radii.tolist(), rng.uniform(0, 180), 0, 360, 1, cv2.FILLED)
+    return np.where(holes, np.float32(0), depth)

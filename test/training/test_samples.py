@@ -20,6 +20,14 @@ CROP = Augmentation((32, 48), image_dropout=0.5)
 LINES = Sparsity(lines=(4, 24))
 
 
+class Dense(Planes):
+    """By a depth camera that misses nothing."""
+
+    def __getitem__(self, index):
+        frame = super().__getitem__(index)
+        return replace(frame, points=None, rings=None, depth=frame.ground_truth)
+
+
 def stream(*shares, seed=0, sparsity=LINES):
     return SampleStream(shares or (Share(Planes(), 1),), CROP, sparsity, seed)
 
@@ -82,6 +90,14 @@ def test_what_was_measured_beside_the_sparse_depth_is_withheld():
     assert not everything.withheld.any()
 
 
+def test_what_was_measured_where_a_hole_is_made_is_withheld():
+    batch = collate([stream(Share(Dense(), 1), sparsity=Sparsity(holes=(0.3, 0.3)))[k] for k in range(4)])
+    sparse, withheld = batch.sparse_depth > 0, batch.withheld > 0
+    assert not (sparse & withheld).any()
+    assert 0.3 <= withheld.float().mean() < 0.6
+    assert (sparse | withheld | (batch.ground_truth == 0)).float().mean() > 0.98
+
+
 def test_what_the_camera_cannot_see_is_not_withheld_but_left_out():
     sparse = np.zeros((32, 48), np.float32)
     sparse[10, 10] = 5
@@ -90,6 +106,18 @@ def test_what_the_camera_cannot_see_is_not_withheld_but_left_out():
     camera = Camera(48, 32, 50, 50, 24, 16)
     batch = collate([(Pictures(camera, None, sparse, sparse, measured=measured), "wall")])
     assert batch.withheld[0, 0].nonzero().tolist() == [[10, 30]]
+
+
+def test_what_the_ground_truth_shows_beside_an_edge_is_withheld():
+    """Scoring would take both returns for hidden by the nearer one; the camera sees one of them."""
+    sparse = np.zeros((32, 48), np.float32)
+    sparse[10, 10] = 5
+    measured = sparse.copy()
+    measured[10, 12], measured[12, 10] = 20, 20
+    truth = np.full_like(sparse, 5)
+    truth[:, 12:] = 20
+    batch = collate([(Pictures(Camera(48, 32, 50, 50, 24, 16), None, sparse, truth, measured=measured), "edge")])
+    assert batch.withheld[0, 0].nonzero().tolist() == [[10, 12]]
 
 
 def test_a_dead_camera_is_the_mean_color():
@@ -105,11 +133,6 @@ def test_a_dead_camera_is_the_mean_color():
 
 
 def test_points_are_as_many_within_the_crop():
-    class Dense(Planes):
-        def __getitem__(self, index):
-            frame = super().__getitem__(index)
-            return replace(frame, points=None, rings=None, depth=frame.ground_truth)
-
     samples = stream(Share(Dense(), 1), sparsity=Sparsity(points=(10, 20)))
     for k in range(8):
         pictures, _ = samples[k]

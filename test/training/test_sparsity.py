@@ -7,7 +7,14 @@ import pytest
 from planes import CAMERA, RINGS, Planes
 
 from depth_completion_ros.pipeline import sparse_depth_of
-from depth_completion_ros.training.sparsity import Sparsity, choose_lines, draw_lines, draw_points, elevation_bands
+from depth_completion_ros.training.sparsity import (
+    Sparsity,
+    choose_lines,
+    draw_holes,
+    draw_lines,
+    draw_points,
+    elevation_bands,
+)
 
 
 def test_whole_rings_stay_as_many_as_drawn():
@@ -77,6 +84,18 @@ def test_points_are_as_many_as_drawn():
     assert np.count_nonzero(draw_points(sparse, (1000, 1000), rng)) == np.count_nonzero(sparse)
 
 
+def test_holes_cover_the_share_that_is_drawn():
+    depth = Planes()[0].ground_truth
+    rng = np.random.default_rng(0)
+    drawn = [draw_holes(depth, (0.1, 0.5), rng) for _ in range(200)]
+    for sparse in drawn:
+        np.testing.assert_array_equal(sparse[sparse > 0], depth[sparse > 0])
+    shares = np.array([1 - np.count_nonzero(sparse) / np.count_nonzero(depth) for sparse in drawn])
+    assert shares.min() < 0.2 and shares.max() > 0.5
+    assert np.mean(shares) == pytest.approx(0.35, abs=0.06)
+    np.testing.assert_array_equal(draw_holes(depth, (0, 0), rng), depth)
+
+
 def test_a_cloud_without_lines_stays_whole():
     frame = replace(Planes()[0], rings=None)
     np.testing.assert_array_equal(draw_lines(frame, (4, 8), np.random.default_rng(0)), sparse_depth_of(frame))
@@ -90,3 +109,5 @@ def test_impossible_requests_are_refused():
         Sparsity(lines=(0, 5))
     with pytest.raises(ValueError, match="from 9 to 5"):
         Sparsity(points=(9, 5))
+    with pytest.raises(ValueError, match=r"0\.2 to 1\.5 of the image"):
+        Sparsity(holes=(0.2, 1.5))
