@@ -30,6 +30,16 @@ def fill_gaps(values: Tensor, known: Tensor, fade: float = 1.0) -> Tensor:
     return filled
 
 
+def blurred(maps: Tensor, deviation: float, taps: int) -> Tensor:
+    """Every channel of (N, C, H, W) blurred by a Gaussian, beyond whose ``taps`` and beyond the border all is 0."""
+    channels = maps.shape[1]
+    offsets = torch.arange(taps, device=maps.device) - taps // 2
+    gauss = torch.exp(-0.5 * (offsets / deviation) ** 2)
+    gauss = (gauss / gauss.sum()).expand(channels, 1, 1, -1)
+    maps = functional.conv2d(maps, gauss, padding=(0, taps // 2), groups=channels)
+    return functional.conv2d(maps, gauss.transpose(2, 3), padding=(taps // 2, 0), groups=channels)
+
+
 def mean_measurement(sparse_depth: Tensor) -> Tensor:
     """The mean of the measured (positive) pixels of each image (N, 1, H, W), as (N, 1, 1, 1); 0 where there is none."""
     count = (sparse_depth > 0).sum((1, 2, 3), keepdim=True)

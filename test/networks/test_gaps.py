@@ -2,7 +2,7 @@
 
 import torch
 
-from depth_completion_ros.networks.gaps import fill_gaps, mean_measurement
+from depth_completion_ros.networks.gaps import blurred, fill_gaps, mean_measurement
 
 
 def image(rows):
@@ -38,3 +38,14 @@ def test_odd_sizes_and_images_without_anything_known():
 def test_mean_measurement_of_each_image():
     sparse_depth = torch.stack([image([[2.0, 0], [0, 6]])[0], image([[0.0, 0], [0, 0]])[0]])
     assert mean_measurement(sparse_depth).flatten().tolist() == [4.0, 0.0]
+
+
+def test_a_gaussian_blurs_every_channel_by_itself():
+    maps = torch.zeros(2, 2, 21, 25)
+    maps[0, 1, 10, 12] = 1
+    bell = blurred(maps, 1.5, 9)
+    assert not bell[1].any() and not bell[0, 0].any()
+    torch.testing.assert_close(bell.sum().item(), 1.0)
+    ratio = torch.exp(torch.tensor(-0.5 * (2**2 + 3**2) / 1.5**2))
+    torch.testing.assert_close(bell[0, 1, 12, 15] / bell[0, 1, 10, 12], ratio)
+    assert not bell[0, 1, :, :8].any() and not bell[0, 1, 15:].any()

@@ -54,7 +54,7 @@ def test_measurements_count_with_their_distance_to_the_power_of_minus_4_5():
 
 
 def test_agrees_with_classical():
-    """On a scan of a wall over a road, but for classical's finer cells."""
+    """On a scan of a wall over a road, but for half the resolution in the end."""
     depth = road().clone()
     depth[:60, 40:100] = 9.0
     sparse_depth = torch.zeros_like(depth)
@@ -66,7 +66,7 @@ def test_agrees_with_classical():
     mine = torch.nn.functional.interpolate(known.scale + known.plane, scale_factor=2.0, mode="bilinear")
     difference = (mine - other).abs()[..., 12:, :]
     assert difference.median() < 0.01
-    assert difference.quantile(0.9) < 0.08
+    assert difference.quantile(0.9) < 0.02
 
 
 def test_what_was_measured_in_a_cell():
