@@ -5,6 +5,7 @@ imported. Tests of the underlay alone are marked with ``only_underlay``.
 """
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -14,6 +15,8 @@ from contract import IMPORTS, IS_UNDERLAY, ROS2, Outcome
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "only_underlay: not part of the contract with ROS 2's packages")
+    # A shell ignores Ctrl-C in what it runs in the background, and so would every process that is started from here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
