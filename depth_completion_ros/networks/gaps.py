@@ -30,14 +30,19 @@ def fill_gaps(values: Tensor, known: Tensor, fade: float = 1.0) -> Tensor:
     return filled
 
 
-def blurred(maps: Tensor, deviation: float, taps: int) -> Tensor:
-    """Every channel of (N, C, H, W) blurred by a Gaussian, beyond whose ``taps`` and beyond the border all is 0."""
-    channels = maps.shape[1]
-    offsets = torch.arange(taps, device=maps.device) - taps // 2
+def gaussian(deviation: float, taps: int, device: torch.device) -> Tensor:
+    """(taps,) samples of a Gaussian, in float32, whose sum is 1."""
+    offsets = torch.arange(taps, device=device) - taps // 2
     gauss = torch.exp(-0.5 * (offsets / deviation) ** 2)
-    gauss = (gauss / gauss.sum()).expand(channels, 1, 1, -1)
-    maps = functional.conv2d(maps, gauss, padding=(0, taps // 2), groups=channels)
-    return functional.conv2d(maps, gauss.transpose(2, 3), padding=(taps // 2, 0), groups=channels)
+    return gauss / gauss.sum()
+
+
+def blurred(maps: Tensor, kernel: Tensor) -> Tensor:
+    """Every channel of (N, C, H, W) blurred with a kernel (taps,), by rows and columns; beyond the border all is 0."""
+    (taps,), channels = kernel.shape, maps.shape[1]
+    weights = kernel.expand(channels, 1, 1, -1)
+    maps = functional.conv2d(maps, weights, padding=(0, taps // 2), groups=channels)
+    return functional.conv2d(maps, weights.transpose(2, 3), padding=(taps // 2, 0), groups=channels)
 
 
 def mean_measurement(sparse_depth: Tensor) -> Tensor:

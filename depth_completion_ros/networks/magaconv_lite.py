@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from depth_completion_ros.networks.gaps import blurred, fill_gaps
+from depth_completion_ros.networks.gaps import blurred, fill_gaps, gaussian
 from depth_completion_ros.networks.layers import conv_in_float32
 from depth_completion_ros.networks.lite import STATED, bounded, contrasts, doubled, start_at_zero
 from depth_completion_ros.networks.magaconv_layers import BidFusion, ColorEncoder, DepthEncoder, GatedUpsample
@@ -105,5 +105,6 @@ class MagaConvLite(CompletionNetwork):
 
 def _smoothed(values: Tensor, known: Tensor) -> Tensor:
     """(N, 1, H, W), the mean of the known values at and next to each pixel; only where known is it of any use."""
-    total, share = blurred(torch.cat([torch.where(known, values, 0), known.float()], 1), _BLUR, _TAPS).chunk(2, 1)
+    maps = torch.cat([torch.where(known, values, 0), known.float()], 1)
+    total, share = blurred(maps, gaussian(_BLUR, _TAPS, maps.device)).chunk(2, 1)
     return total / share.clamp(min=torch.finfo(share.dtype).tiny)

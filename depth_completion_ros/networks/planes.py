@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from depth_completion_ros.networks.gaps import blurred
+from depth_completion_ros.networks.gaps import blurred, gaussian
 
 CELL = 2  # pixels in each direction, of what is told
 # The sums are taken in cells of this many rows and columns: what stands upright is common, so that depth varies less
@@ -233,6 +233,7 @@ def _weighted_sums(moments: Tensor) -> Tensor:
     channels = moments.shape[1]
     binomial = moments.new_tensor([1, 3, 3, 1]) / 8
     halving = (binomial[:, None] * binomial).expand(channels, 1, 4, 4)
+    gauss = gaussian(BLUR, TAPS, moments.device)
 
     levels = [moments]
     while max(levels[-1].shape[-2:]) > 1:
@@ -242,9 +243,9 @@ def _weighted_sums(moments: Tensor) -> Tensor:
     # The Gaussian of a level is twice as wide as that of the level below, and a quarter as high for being so.
     factor = 2.0 ** (2 - POWER)
     *finer, coarsest = levels
-    sums = blurred(coarsest, BLUR, TAPS)
+    sums = blurred(coarsest, gauss)
     for level in reversed(finer):
         height, width = level.shape[-2:]
         far = functional.interpolate(sums, scale_factor=2.0, mode="bilinear", align_corners=False)
-        sums = blurred(level, BLUR, TAPS) + factor * far[..., :height, :width]
+        sums = blurred(level, gauss) + factor * far[..., :height, :width]
     return sums

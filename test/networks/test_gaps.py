@@ -2,7 +2,7 @@
 
 import torch
 
-from depth_completion_ros.networks.gaps import blurred, fill_gaps, mean_measurement
+from depth_completion_ros.networks.gaps import blurred, fill_gaps, gaussian, mean_measurement
 
 
 def image(rows):
@@ -43,7 +43,7 @@ def test_mean_measurement_of_each_image():
 def test_a_gaussian_blurs_every_channel_by_itself():
     maps = torch.zeros(2, 2, 21, 25)
     maps[0, 1, 10, 12] = 1
-    bell = blurred(maps, 1.5, 9)
+    bell = blurred(maps, gaussian(1.5, 9, maps.device))
     assert not bell[1].any() and not bell[0, 0].any()
     torch.testing.assert_close(bell.sum().item(), 1.0)
     ratio = torch.exp(torch.tensor(-0.5 * (2**2 + 3**2) / 1.5**2))
