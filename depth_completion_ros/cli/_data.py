@@ -1,29 +1,35 @@
-"""The choice of a data source and of LiDAR lines, which several commands offer."""
+"""The choice of a data source and of how much of its depth is given, which several commands offer."""
 
 from __future__ import annotations
 
 import argparse
 import re
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from depth_completion_ros.datasets import FrameSource
+    from depth_completion_ros.evaluation.given import Given
     from depth_completion_ros.frame import Frame
 
 
 def add_data_options(parser: argparse._ActionsContainer) -> None:
-    """Adds --cache, --frames and --lines; --data is each command's own."""
+    """Adds --cache, --frames, --lines, --points and --holes; --data is each command's own.
+
+    The last three make ``given``, a list in the order in which they were asked for, None without any.
+    """
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep frames there once they are made or read")
     parser.add_argument("--frames", type=frame_range, metavar="A:B", help="frames A to B-1 only")
-    parser.add_argument(
-        "--lines",
-        type=line_counts,
-        metavar="N,N,...",
-        help="LiDAR lines that the models get, e.g. 32,16,8,4; 'all' for everything that was measured",
-    )
+    for unit, example in (
+        ("lines", "LiDAR lines that the models get, e.g. 32,16,8,4; 'all' for everything that was measured"),
+        ("points", "or so many of the measured pixels, at random, e.g. 1000,500,200"),
+        ("holes", "or all but random holes over this share of the image, e.g. 0.15,0.4"),
+    ):
+        numbers = partial(given, unit)
+        parser.add_argument(f"--{unit}", dest="given", action="extend", type=numbers, metavar="N,N,...", help=example)
 
 
 def open_data(text: str, cache: Path | None) -> tuple[FrameSource, float | None]:
@@ -88,11 +94,17 @@ def frame_range(text: str) -> slice:
     return slice(int(first or 0), int(last) if last else None)
 
 
-def line_counts(text: str) -> list[int | None]:
-    """``all,32,16`` as numbers, None for all."""
-    counts: list[int | None] = []
-    for word in text.split(","):
-        if word != "all" and not re.fullmatch(r"[1-9]\d*", word):
-            raise argparse.ArgumentTypeError(f"{word!r} is no number of lines, expected e.g. 32,16,8,4 or all,16")
-        counts.append(None if word == "all" else int(word))
-    return list(dict.fromkeys(counts))
+def given(unit: str, text: str) -> list[Given]:
+    """``32,16`` of ``lines``, ``points`` or ``holes``; ``all``, as in ``all,32,16``, is everything."""
+    try:
+        return list(dict.fromkeys(_amount(unit, word) for word in text.split(",")))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} are no numbers of {unit}: {error}") from error
+
+
+def _amount(unit: str, word: str) -> Given:
+    from depth_completion_ros.evaluation.given import EVERYTHING, Given
+
+    if word == "all":
+        return EVERYTHING
+    return Given(holes=float(word)) if unit == "holes" else Given(**{unit: int(word)})

@@ -7,7 +7,9 @@ import json
 import sys
 from typing import Any
 
-from depth_completion_ros.cli._data import add_data_options, read_frames
+from depth_completion_ros.cli._data import add_data_options, given, read_frames
+
+_LINES = "all,32,16,8,4"  # unless something else is asked for
 
 
 def add_parser(subparsers: Any) -> None:
@@ -26,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--data", required=True, metavar="SOURCE", help="such as synthetic-streets,frames=48,seed=22")
     add_data_options(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
-    parser.set_defaults(run=run, lines=[None, 32, 16, 8, 4])
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -35,13 +37,14 @@ def run(options: argparse.Namespace) -> int:
     from depth_completion_ros.evaluation.calibration import calibrate
     from depth_completion_ros.pipeline import DepthCompleter
 
+    amounts = options.given or given("lines", _LINES)
     if options.checkpoint == "classical":
-        fitted = calibrate(DepthCompleter("classical", options.device), read_frames(options), options.lines)
+        fitted = calibrate(DepthCompleter("classical", options.device), read_frames(options), amounts)
         lines = ",".join(f"\n{json.dumps(name)}: {json.dumps(curve)}" for name, curve in fitted.curves.items())
         print(f"{{{lines}\n}}")
         return 0
     model = load_checkpoint(options.checkpoint).name
     completer = DepthCompleter(model, options.device, checkpoint=options.checkpoint)
-    fitted = calibrate(completer, read_frames(options), options.lines)
+    fitted = calibrate(completer, read_frames(options), amounts)
     print(f"written to {store_calibration(options.checkpoint, fitted.curves)}", file=sys.stderr)
     return 0

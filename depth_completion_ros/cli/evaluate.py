@@ -27,8 +27,8 @@ def add_parser(subparsers: Any) -> None:
         help="score predicted depth, or models, against ground truth",
         description="Either scores the 16-bit PNGs (metres x 256, 0 = none) of one folder against those of another: "
         "the nine errors of the KITTI depth benchmark, image by image, then their mean. Or runs models and simple "
-        "methods over a recording (--data) and compares their accuracy by LiDAR lines and by distance, and what the "
-        "models' confidence is worth.",
+        "methods over a recording (--data) and compares their accuracy by how much was measured and by distance, and "
+        "what the models' confidence is worth.",
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
@@ -43,8 +43,8 @@ def add_parser(subparsers: Any) -> None:
     what.add_argument(
         "--data",
         metavar="SOURCE",
-        help="a recording, or e.g. synthetic-streets,frames=48,seed=22; of one without ground truth, the LiDAR lines "
-        "that are withheld are the truth",
+        help="a recording, or e.g. synthetic-streets,frames=48,seed=22; of one without ground truth, what is withheld "
+        "by --lines, --points or --holes is the truth",
     )
     parser.add_argument("--output", type=Path, metavar="DIR", help="write tables and, with --data, plots there")
     folders = parser.add_argument_group("of folders")
@@ -67,13 +67,14 @@ def run(options: argparse.Namespace) -> int:
 def _evaluate_models(options: argparse.Namespace) -> int:
     from depth_completion_ros.evaluation.baselines import BASELINES
     from depth_completion_ros.evaluation.comparison import Method, compare
+    from depth_completion_ros.evaluation.given import EVERYTHING
     from depth_completion_ros.evaluation.plots import draw
     from depth_completion_ros.evaluation.tables import csv_files, report
 
     if options.json or options.by_order:
         raise ValueError("--json and --by-order belong to folders; with --data, --output writes CSV files")
     methods: dict[str, Method] = {**BASELINES, **_models(options)}
-    results = compare(read_frames(options), methods, options.lines or [None], degraded=options.robustness)
+    results = compare(read_frames(options), methods, options.given or [EVERYTHING], degraded=options.robustness)
     text = report(results)
     print(text)
     if options.output:

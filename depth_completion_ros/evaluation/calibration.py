@@ -9,23 +9,21 @@ import torch
 from numpy.typing import NDArray
 
 from depth_completion_ros.confidence import BLOCK, CLUES, TOLERANCE, Calibration, clues, fit
-from depth_completion_ros.evaluation.comparison import at_lines
+from depth_completion_ros.evaluation.given import Given
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.pipeline import DepthCompleter
 
-_SAMPLES = 3000  # of one frame at one number of lines: pixels near each other tell the same
+_SAMPLES = 3000  # of one frame with one amount given: pixels near each other tell the same
 
 
-def calibrate(
-    completer: DepthCompleter, frames: Iterable[Frame], line_counts: Sequence[int | None], seed: int = 0
-) -> Calibration:
+def calibrate(completer: DepthCompleter, frames: Iterable[Frame], given: Sequence[Given], seed: int = 0) -> Calibration:
     """Fits what the model's confidence will mean.
 
     Args:
         completer: its own ``calibration`` does not count.
-        frames: that no training saw, with ground truth; each counts at every number of lines that it has.
-        line_counts: None is everything that was measured.
-        seed: of the choice of pixels.
+        frames: that no training saw, with ground truth; each counts with every amount that it has.
+        given: the amounts of what was measured.
+        seed: of the choice of what is given and of pixels.
 
     Raises:
         ValueError: no frame could be used.
@@ -35,11 +33,11 @@ def calibrate(
     before, completer.calibration = completer.calibration, None
     try:
         for number, frame in enumerate(frames):
-            for lines in line_counts:
-                thinned = at_lines(frame, lines)
+            for position, amount in enumerate(given):
+                rng = np.random.default_rng([seed, number, position])
+                thinned = amount.of(frame, rng)
                 if thinned is None:
                     continue
-                rng = np.random.default_rng([seed, number, lines or 0])
                 values, right = _sample(completer, thinned, rng)
                 correct.append(right)
                 for name, value in values.items():
@@ -47,7 +45,9 @@ def calibrate(
     finally:
         completer.calibration = before
     if not correct:
-        raise ValueError("no frame has a ground truth and as many LiDAR lines as were asked for: nothing to learn from")
+        raise ValueError(
+            "no frame has a ground truth and as many measurements as were asked for: nothing to learn from"
+        )
     return fit({name: np.concatenate(part) for name, part in parts.items()}, np.concatenate(correct))
 
 

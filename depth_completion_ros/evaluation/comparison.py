@@ -1,4 +1,4 @@
-"""Methods side by side: each completes the same frames at every number of LiDAR lines, undisturbed or degraded."""
+"""Methods side by side: each completes the same frames from as much of their depth, undisturbed or degraded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from depth_completion_ros.evaluation.accuracy import Accuracy
 from depth_completion_ros.evaluation.baselines import Baseline
 from depth_completion_ros.evaluation.degradations import OF_IMAGE, OF_POINTS, Degradation
-from depth_completion_ros.evaluation.holdout import hold_out
+from depth_completion_ros.evaluation.given import Given
 from depth_completion_ros.evaluation.reliability import Reliability
 from depth_completion_ros.frame import Completion, Frame
 from depth_completion_ros.pipeline import DepthCompleter, EmptySparseDepthError, sparse_depth_of
@@ -28,7 +28,7 @@ class Result:
 
     Attributes:
         method: its name.
-        lines: how many LiDAR lines it got, None for everything that was measured.
+        given: how much of what was measured it got.
         condition: what was done to the frames; ``undisturbed`` for nothing.
         accuracy: of its depth.
         reliability: of its confidence, None for a method that states none.
@@ -36,7 +36,7 @@ class Result:
     """
 
     method: str
-    lines: int | None
+    given: Given
     condition: str = UNDISTURBED
     accuracy: Accuracy = field(default_factory=Accuracy)
     reliability: Reliability | None = None
@@ -56,71 +56,52 @@ class Result:
 def compare(
     frames: Iterable[Frame],
     methods: Mapping[str, Method],
-    line_counts: Sequence[int | None],
+    given: Sequence[Given],
     *,
     degraded: bool = False,
     seed: int = 0,
 ) -> list[Result]:
-    """Completes and scores every frame at every number of lines with every method.
+    """Completes and scores every frame with every method, from each amount of what was measured.
 
-    Frames are read one by one and not kept. Which frames count for a number of lines is the same for all methods: see
-    :func:`at_lines`.
+    Frames are read one by one and not kept. Which frames count for an amount, and what of them is given, is the same
+    for all methods: see :meth:`~depth_completion_ros.evaluation.given.Given.of`.
 
     Args:
-        frames: with a ground truth, or points and rings, of which those that are withheld become the ground truth.
+        frames: with or without a ground truth, which what is withheld becomes.
         methods: by name.
-        line_counts: None is everything that was measured.
+        given: the amounts.
         degraded: models also under every condition of :mod:`~depth_completion_ros.evaluation.degradations`.
-        seed: of the noise in these.
+        seed: of the choice of points and holes, and of the noise in these.
 
     Returns:
-        By number of lines, then method, then condition. A condition that a model refuses has no frames.
+        By amount, then method, then condition. A condition that a model refuses has no frames.
 
     Raises:
-        ValueError: nothing could be scored for one of the numbers of lines.
+        ValueError: nothing could be scored for one of the amounts.
     """
     results = {
-        (lines, method, condition): Result(method, lines, condition, reliability=_reliability(methods[method]))
-        for lines in line_counts
+        (amount, method, condition): Result(method, amount, condition, reliability=_reliability(methods[method]))
+        for amount in given
         for method in methods
         for condition in _conditions(methods[method], degraded)
     }
     for number, frame in enumerate(frames):
-        for lines in line_counts:
-            thinned = at_lines(frame, lines)
+        for amount in given:
+            thinned = amount.of(frame, np.random.default_rng([seed, number]))
             if thinned is None:
                 continue
             for (_, name, condition), result in results.items():
-                if result.lines == lines:
+                if result.given == amount:
                     degrade = _conditions(methods[name], degraded)[condition]
                     rng = np.random.default_rng([seed, number])
                     _score(result, methods[name], thinned if degrade is None else degrade(thinned, rng))
-    for lines in line_counts:
-        if not any(result.frames for result in results.values() if result.lines == lines):
+    for amount in given:
+        if not any(result.frames for result in results.values() if result.given == amount):
             raise ValueError(
-                f"no frame could be scored with {lines or 'all'} lines: frames need a ground truth, or a LiDAR with "
-                "more lines than that whose points know their ring"
+                f"no frame could be scored with {amount}: frames need so many, and a ground truth or more measurements "
+                "to be it; lines are of a LiDAR whose points know their ring"
             )
     return list(results.values())
-
-
-def at_lines(frame: Frame, lines: int | None) -> Frame | None:
-    """The frame with so many lines of its LiDAR, or None if it cannot be scored with them.
-
-    That is: it has not so many, or its points do not know their ring; there is no ground truth and no line left over
-    to be it; or no measurement is in the camera's view.
-
-    Args:
-        frame: any frame.
-        lines: None is everything that was measured.
-    """
-    if lines is not None:
-        if frame.points is None or frame.rings is None or lines > int(frame.rings.max(initial=-1)) + 1:
-            return None
-        frame = hold_out(frame, lines)
-    if frame.ground_truth is None or not frame.ground_truth.any() or not sparse_depth_of(frame).any():
-        return None
-    return frame
 
 
 def _score(result: Result, method: Method, frame: Frame) -> None:

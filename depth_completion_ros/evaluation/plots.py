@@ -48,28 +48,28 @@ def draw(results: Sequence[Result], folder: Path) -> list[Path]:
 
 
 def _draw_accuracy(figure: Figure, results: Sequence[Result]) -> None:
-    counts = list(dict.fromkeys(result.lines for result in results))
+    amounts = list(dict.fromkeys(result.given for result in results))
     axes = figure.subplots(1, 2)
     for axis, metric in zip(axes, ("rmse_mm", "mae_mm"), strict=True):
         for method in dict.fromkeys(result.method for result in results):
-            own = {each.lines: mean_errors(each.accuracy.errors) for each in results if each.method == method}
-            values = [getattr(own[lines], metric) if lines in own else np.nan for lines in counts]
+            own = {each.given: mean_errors(each.accuracy.errors) for each in results if each.method == method}
+            values = [getattr(own[given], metric) if given in own else np.nan for given in amounts]
             stating = any(each.reliability is not None for each in results if each.method == method)
             axis.plot(values, "o-" if stating else "o:", label=method)
-        axis.set_xticks(range(len(counts)), [str(lines or "all") for lines in counts])
-        axis.set(xlabel="LiDAR lines", ylabel=f"{metric.removesuffix('_mm').upper()}, mm", yscale="log")
+        axis.set_xticks(range(len(amounts)), [str(given) for given in amounts])
+        axis.set(xlabel="given", ylabel=f"{metric.removesuffix('_mm').upper()}, mm", yscale="log")
         axis.grid(which="both", alpha=0.3)
     axes[0].legend(fontsize="small")
 
 
 def _draw_confidence(figure: Figure, results: Sequence[Result]) -> None:
-    """The reliability diagram, and for each error the sparsification curves of every number of lines."""
+    """The reliability diagram, and for each error the sparsification curves of every amount given."""
     reliability, *sparsification = figure.subplots(1, 1 + len(ERRORS))
     reliability.plot((0, 1), (0, 1), color="0.6", linewidth=1)
     removed = np.arange(STEPS) / STEPS
     for number, result in enumerate(results):
         assert result.reliability is not None
-        color, label = f"C{number}", f"{result.lines or 'all'} lines"
+        color, label = f"C{number}", str(result.given)
         bins = np.array(result.reliability.bins())
         enough = bins[:, 2] > 1e-3 * bins[:, 2].sum()
         error = f"{label}: calibration error {result.reliability.calibration_error:.3f}"

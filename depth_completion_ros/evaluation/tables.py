@@ -13,6 +13,7 @@ import numpy as np
 
 from depth_completion_ros.evaluation.accuracy import RANGES
 from depth_completion_ros.evaluation.comparison import UNDISTURBED, Result
+from depth_completion_ros.evaluation.given import Given
 from depth_completion_ros.evaluation.metrics import DepthErrors, mean_errors
 from depth_completion_ros.evaluation.reliability import ERRORS, STEPS, Reliability
 
@@ -22,10 +23,10 @@ _BINS_SHOWN = 10
 def report(results: Sequence[Result]) -> str:
     """Every table that the results allow, each under a line that says what it shows."""
     plain = [result for result in results if result.condition == UNDISTURBED]
-    sections = [("RMSE / MAE in mm, mean over frames, by LiDAR lines", _by_lines(plain))]
-    for lines in _line_counts(plain):
-        chosen = [result for result in plain if result.lines == lines]
-        sections.append((f"RMSE / MAE in mm over all pixels, by true depth: {_lines(lines)}", _by_range(chosen)))
+    sections = [("RMSE / MAE in mm, mean over frames, by what was given", _by_amount(plain))]
+    for given in _amounts(plain):
+        chosen = [result for result in plain if result.given == given]
+        sections.append((f"RMSE / MAE in mm over all pixels, by true depth: {given}", _by_range(chosen)))
     stating = [result for result in plain if result.reliability is not None and result.frames]
     if stating:
         sections.append(("Confidence: stated and true share of pixels within 5 % of the truth", _confidence(stating)))
@@ -33,16 +34,16 @@ def report(results: Sequence[Result]) -> str:
         chosen = [result for result in stating if result.method == method]
         title = f"Reliability of {method}: true share within 5 %, in brackets the share of pixels, by stated confidence"
         sections.append((title, _reliability(chosen)))
-    for lines in _line_counts(results) if len(plain) < len(results) else ():
-        chosen = [result for result in results if result.lines == lines]
+    for given in _amounts(results) if len(plain) < len(results) else ():
+        chosen = [result for result in results if result.given == given]
         for method in dict.fromkeys(result.method for result in chosen if result.condition != UNDISTURBED):
             rows = [result for result in chosen if result.method == method]
-            sections.append((f"Robustness of {method}: {_lines(lines)}", _robustness(rows)))
+            sections.append((f"Robustness of {method}: {given}", _robustness(rows)))
     return "\n\n".join(f"{title}\n\n{table}" for title, table in sections)
 
 
 def csv_files(results: Sequence[Result]) -> dict[str, str]:
-    """The content of each CSV file by its name: one row for each number of lines, method and condition."""
+    """The content of each CSV file by its name: one row for each amount given, method and condition."""
     metrics = [metric.name for metric in fields(DepthErrors)]
     accuracy: list[tuple[Any, ...]] = []
     ranges: list[tuple[Any, ...]] = []
@@ -50,7 +51,7 @@ def csv_files(results: Sequence[Result]) -> dict[str, str]:
     bins: list[tuple[Any, ...]] = []
     curves: list[tuple[Any, ...]] = []
     for result in (result for result in results if result.frames):
-        key = (result.lines or "all", result.method, result.condition)
+        key = (str(result.given), result.method, result.condition)
         errors = astuple(mean_errors(result.accuracy.errors))
         accuracy.append((*key, result.frames, *errors, result.median_milliseconds))
         for (near, far), row in zip(pairwise(RANGES), result.accuracy.by_range(), strict=True):
@@ -61,7 +62,7 @@ def csv_files(results: Sequence[Result]) -> dict[str, str]:
             for error in ERRORS:
                 by = [result.reliability.curve(error, order) for order in ("confidence", "distance", "oracle")]
                 curves += [(*key, error, step / STEPS, *row) for step, row in enumerate(np.stack(by, 1).tolist())]
-    head = ("lines", "method", "condition")
+    head = ("given", "method", "condition")
     return {
         "accuracy.csv": _csv((*head, "frames", *metrics, "milliseconds"), accuracy),
         "accuracy_by_distance.csv": _csv((*head, "from_m", "to_m", "pixels", "rmse_mm", "mae_mm"), ranges),
@@ -79,15 +80,15 @@ def _confidence_numbers(reliability: Reliability) -> tuple[float, ...]:
     return (reliability.stated, reliability.true, reliability.calibration_error, *areas)
 
 
-def _by_lines(results: Sequence[Result]) -> str:
-    counts = _line_counts(results)
-    frames = {result.lines: result.frames for result in results}
-    header = ["", *(f"{_lines(lines)} ({frames[lines]} frames)" for lines in counts), "ms, median"]
+def _by_amount(results: Sequence[Result]) -> str:
+    amounts = _amounts(results)
+    frames = {result.given: result.frames for result in results}
+    header = ["", *(f"{given} ({frames[given]} frames)" for given in amounts), "ms, median"]
     rows = []
     for method in dict.fromkeys(result.method for result in results):
-        own = {result.lines: result for result in results if result.method == method}
-        milliseconds = np.nanmedian([own[lines].median_milliseconds for lines in counts])
-        rows.append([method, *(_pair(*_mean(own[lines])) for lines in counts), f"{milliseconds:.0f}"])
+        own = {result.given: result for result in results if result.method == method}
+        milliseconds = np.nanmedian([own[given].median_milliseconds for given in amounts])
+        rows.append([method, *(_pair(*_mean(own[given])) for given in amounts), f"{milliseconds:.0f}"])
     return _table(header, rows)
 
 
@@ -100,12 +101,12 @@ def _by_range(results: Sequence[Result]) -> str:
 
 def _confidence(results: Sequence[Result]) -> str:
     areas = (f"AUSE {error}{by}" for error in ("abs rel", "RMSE") for by in ("", " by distance"))
-    header = ["", "lines", "stated", "true", "calibration error", *areas]
+    header = ["", "given", "stated", "true", "calibration error", *areas]
     rows = []
     for result in results:
         assert result.reliability is not None
         numbers = (f"{value:.3f}" for value in _confidence_numbers(result.reliability))
-        rows.append([result.method, str(result.lines or "all"), *numbers])
+        rows.append([result.method, str(result.given), *numbers])
     return _table(header, rows)
 
 
@@ -120,7 +121,7 @@ def _reliability(results: Sequence[Result]) -> str:
             share = pixels.sum() / table[:, 2].sum()
             row.append(f"{pixels @ true / pixels.sum():.2f} ({share:.1%})" if pixels.any() else "-")
         rows.append(row)
-    return _table(["stated", *(_lines(result.lines) for result in results)], rows)
+    return _table(["stated", *(str(result.given) for result in results)], rows)
 
 
 def _robustness(results: Sequence[Result]) -> str:
@@ -145,12 +146,8 @@ def _pair(rmse: float, mae: float) -> str:
     return "-" if np.isnan(rmse) else f"{rmse:.0f} / {mae:.0f}"
 
 
-def _line_counts(results: Iterable[Result]) -> list[int | None]:
-    return list(dict.fromkeys(result.lines for result in results))
-
-
-def _lines(lines: int | None) -> str:
-    return f"{lines} lines" if lines else "all lines"
+def _amounts(results: Iterable[Result]) -> list[Given]:
+    return list(dict.fromkeys(result.given for result in results))
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

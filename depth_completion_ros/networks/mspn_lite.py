@@ -122,9 +122,7 @@ class MSPNLite(CompletionNetwork):
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(
-        self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None
-    ) -> MSPNOutput:
+    def forward(self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None) -> MSPNOutput:
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`.
 
         Raises:

@@ -92,9 +92,7 @@ class NLSPNLite(CompletionNetwork):
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(
-        self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None
-    ) -> NLSPNOutput:
+    def forward(self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None) -> NLSPNOutput:
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`."""
         assert image is not None
         height, width = sparse_depth.shape[-2:]

@@ -22,10 +22,11 @@ from torch.utils.data import DataLoader, Dataset
 from depth_completion_ros.datasets.base import IndexedSource
 from depth_completion_ros.evaluation.holdout import HIDDEN_RATIO, drop_occluded
 from depth_completion_ros.frame import Frame
+from depth_completion_ros.geometry.thinning import cut_holes, keep_points
 from depth_completion_ros.networks.registry import CompletionNetwork
 from depth_completion_ros.pipeline import sparse_depth_of
 from depth_completion_ros.training.augmentation import Augmentation, Pictures, augment
-from depth_completion_ros.training.sparsity import Sparsity, draw_holes, draw_lines, draw_points
+from depth_completion_ros.training.sparsity import Sparsity, draw_lines
 
 _ATTEMPTS = 50  # to draw a crop with anything in it
 _LUMA = (0.299, 0.587, 0.114)
@@ -170,9 +171,10 @@ def draw_sample(
         pictures = Pictures(frame.camera, frame.image, sparse, frame.ground_truth, frame.initial_depth, measured)
         seen = augment(pictures, augmentation, rng)
         if by_points and sparsity.points is not None:
-            seen = replace(seen, sparse_depth=draw_points(seen.sparse_depth, sparsity.points, rng))
+            count = int(rng.integers(sparsity.points[0], sparsity.points[1] + 1))
+            seen = replace(seen, sparse_depth=keep_points(seen.sparse_depth, count, rng))
         if sparsity.holes is not None:
-            seen = replace(seen, sparse_depth=draw_holes(seen.sparse_depth, sparsity.holes, rng))
+            seen = replace(seen, sparse_depth=cut_holes(seen.sparse_depth, rng.uniform(*sparsity.holes), rng))
         if seen.sparse_depth.any() and seen.ground_truth.any():
             return seen
     height, width = augmentation.crop

@@ -4,24 +4,22 @@ Jun et al., "Masked Spatial Propagation Network for Sparsity-Adaptive Depth Refi
 for every sparsity: 4 to 64 lines of KITTI's LiDAR, or 10 to 1000 points of NYU's depth. They draw both numbers
 uniformly, and lines at random places. Here the number of lines is log-uniform, since of 4 to 64 only one sample in
 eight would else have less than 12, where there is most to learn; and half of the samples have them evenly spread, as a
-LiDAR of few lines has. Holes are ellipses of all sizes, thin ones too, as the shadows at edges are.
+LiDAR of few lines has.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.geometry.projection import project_points
+from depth_completion_ros.geometry.thinning import MOST_HOLES
 from depth_completion_ros.pipeline import sparse_depth_of
 
-_MOST_HOLES = 0.9  # of the pixels; to cover the last ones would take for ever
-_HOLE_RADII = (1 / 128, 1 / 4)  # of the larger side of the crop
 _BANDS = 64  # in which a depth image without rings is divided, as many as KITTI's LiDAR has lines
 
 
@@ -44,9 +42,9 @@ class Sparsity:
         for name, span in (("lines", self.lines), ("points", self.points)):
             if span is not None and not 1 <= span[0] <= span[1]:
                 raise ValueError(f"numbers of {name} from {span[0]} to {span[1]} were asked for, expected 1 or more")
-        if self.holes is not None and not 0 <= self.holes[0] <= self.holes[1] <= _MOST_HOLES:
+        if self.holes is not None and not 0 <= self.holes[0] <= self.holes[1] <= MOST_HOLES:
             low, high = self.holes
-            raise ValueError(f"holes in {low} to {high} of the image were asked for, expected 0 to {_MOST_HOLES}")
+            raise ValueError(f"holes in {low} to {high} of the image were asked for, expected 0 to {MOST_HOLES}")
 
 
 def draw_lines(frame: Frame, span: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -92,27 +90,3 @@ def elevation_bands(depth: NDArray[np.float32], camera: Camera) -> NDArray[np.in
     low, high = measured.min(), measured.max()
     position = (np.nan_to_num(pitch, nan=low) - low) / max(high - low, 1e-9)
     return np.clip(position * _BANDS, 0, _BANDS - 1).astype(np.int64)
-
-
-def draw_points(depth: NDArray[np.float32], span: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Keeps so many measurements of an (H, W) depth image, or all if it has fewer."""
-    measured = np.flatnonzero(depth)
-    kept = rng.choice(measured, min(int(rng.integers(span[0], span[1] + 1)), len(measured)), replace=False)
-    sparse = np.zeros_like(depth)
-    sparse.flat[kept] = depth.flat[kept]
-    return sparse
-
-
-def draw_holes(
-    depth: NDArray[np.float32], span: tuple[float, float], rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Takes away what random ellipses cover: at least a share of the (H, W) image that is drawn from ``span``."""
-    share = rng.uniform(*span)
-    height, width = depth.shape
-    smallest, largest = (max(depth.shape) * radius for radius in _HOLE_RADII)
-    holes = np.zeros(depth.shape, np.uint8)
-    while np.count_nonzero(holes) < share * depth.size:
-        center = rng.integers((width, height))
-        radii = np.maximum(smallest * (largest / smallest) ** rng.random(2), 1).astype(int)
-        cv2.ellipse(holes, center.tolist(), radii.tolist(), rng.uniform(0, 180), 0, 360, 1, cv2.FILLED)
-    return np.where(holes, np.float32(0), depth)

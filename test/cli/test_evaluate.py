@@ -170,6 +170,15 @@ def test_models_are_compared_with_simple_methods(recording, tmp_path, capsys):
     assert (tmp_path / "out" / "report.md").read_text() == out
 
 
+def test_depth_may_lose_lines_points_and_holes(recording, capsys):
+    amounts = ("--points", "200,50", "--lines", "8", "--holes", "0.4")
+    status, out, _ = evaluate(capsys, "--data", recording, "--model", "classical", *amounts)
+    assert status == 0
+    columns = [column.strip() for column in out.splitlines()[2].strip("|").split("|")]
+    expected = [f"{given} (3 frames)" for given in ("200 points", "50 points", "8 lines", "40 % holes")]
+    assert columns == ["", *expected, "ms, median"]
+
+
 def test_lines_that_no_frame_has_are_refused(recording, capsys):
     status, _, error = evaluate(capsys, "--data", recording, "--model", "classical", "--lines", "64")
     assert status == 2
@@ -191,7 +200,16 @@ def test_what_does_not_go_together_is_said(recording, capsys, arguments, message
     assert message in error
 
 
-@pytest.mark.parametrize("arguments", [("--data", "walls", "a", "b"), ("--data", "walls", "--lines", "0"), ()])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--data", "walls", "a", "b"),
+        ("--data", "walls", "--lines", "0"),
+        ("--data", "walls", "--points", "0.5"),
+        ("--data", "walls", "--holes", "1"),
+        (),
+    ],
+)
 def test_wrong_usage_is_told_with_the_usage(capsys, arguments):
     with pytest.raises(SystemExit, match="2"):
         evaluate(capsys, *arguments)

@@ -5,6 +5,7 @@ import pytest
 
 from depth_completion_ros import Camera, DepthCompleter
 from depth_completion_ros.evaluation.calibration import calibrate
+from depth_completion_ros.evaluation.given import EVERYTHING, Given
 from depth_completion_ros.evaluation.reliability import Reliability
 from depth_completion_ros.frame import Frame
 
@@ -32,17 +33,17 @@ def test_a_calibrated_confidence_comes_true_and_sorts():
     completer = DepthCompleter("classical", device="cpu")
     before = reliability(completer, range(8, 12))
     kept = completer.calibration
-    fitted = calibrate(completer, map(rough, range(8)), [None])
+    fitted = calibrate(completer, map(rough, range(8)), [EVERYTHING])
     assert completer.calibration is kept
     completer.calibration = fitted
     after = reliability(completer, range(8, 12))
     assert after.calibration_error < 0.05 < before.calibration_error
     assert after.ause("abs_rel") < after.ause("abs_rel", "distance")
-    again = calibrate(completer, map(rough, range(8)), [None])  # fits the model's own confidence, whatever it has
+    again = calibrate(completer, map(rough, range(8)), [EVERYTHING])  # fits the model's own confidence, whatever it has
     assert again.curves == fitted.curves
 
 
 def test_frames_without_truth_or_lines_are_no_use():
     completer = DepthCompleter("classical", device="cpu")
-    with pytest.raises(ValueError, match="no frame has a ground truth and as many LiDAR lines"):
-        calibrate(completer, [rough(0)], [16])
+    with pytest.raises(ValueError, match="no frame has a ground truth and as many measurements"):
+        calibrate(completer, [rough(0)], [Given(lines=16)])

@@ -10,9 +10,7 @@ from depth_completion_ros.pipeline import sparse_depth_of
 from depth_completion_ros.training.sparsity import (
     Sparsity,
     choose_lines,
-    draw_holes,
     draw_lines,
-    draw_points,
     elevation_bands,
 )
 
@@ -72,28 +70,6 @@ def test_depth_images_lose_bands_of_equal_elevation():
     sparse = draw_lines(frame, (16, 16), np.random.default_rng(0))
     assert len(np.unique(bands[sparse > 0])) == 16
     assert np.array_equal(sparse > 0, np.isin(bands, np.unique(bands[sparse > 0])))
-
-
-def test_points_are_as_many_as_drawn():
-    depth = Planes()[0].ground_truth
-    rng = np.random.default_rng(0)
-    counts = [np.count_nonzero(draw_points(depth, (10, 40), rng)) for _ in range(300)]
-    assert (min(counts), max(counts)) == (10, 40)
-    sparse = draw_points(depth, (10, 40), rng)
-    np.testing.assert_array_equal(sparse[sparse > 0], depth[sparse > 0])
-    assert np.count_nonzero(draw_points(sparse, (1000, 1000), rng)) == np.count_nonzero(sparse)
-
-
-def test_holes_cover_the_share_that_is_drawn():
-    depth = Planes()[0].ground_truth
-    rng = np.random.default_rng(0)
-    drawn = [draw_holes(depth, (0.1, 0.5), rng) for _ in range(200)]
-    for sparse in drawn:
-        np.testing.assert_array_equal(sparse[sparse > 0], depth[sparse > 0])
-    shares = np.array([1 - np.count_nonzero(sparse) / np.count_nonzero(depth) for sparse in drawn])
-    assert shares.min() < 0.2 and shares.max() > 0.5
-    assert np.mean(shares) == pytest.approx(0.35, abs=0.06)
-    np.testing.assert_array_equal(draw_holes(depth, (0, 0), rng), depth)
 
 
 def test_a_cloud_without_lines_stays_whole():
