@@ -15,6 +15,7 @@ from depth_completion_ros.datasets.synthetic.imaging import Optics, SceneCamera
 from depth_completion_ros.datasets.synthetic.landscape import build_landscape
 from depth_completion_ros.datasets.synthetic.lidar import LIDARS, Air, Lidar, Motion, Scanner
 from depth_completion_ros.datasets.synthetic.light import Light, any_weather, headlights, indoors, street_lamps
+from depth_completion_ros.datasets.synthetic.materials import GLASS, is_one_of
 from depth_completion_ros.datasets.synthetic.pose import Pose, rotation
 from depth_completion_ros.datasets.synthetic.room import build_room
 from depth_completion_ros.datasets.synthetic.scene import Scene, open3d, rays_from
@@ -31,6 +32,7 @@ ROOM_CAMERA: Final = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
 _FARTHEST: Final = 120.0  # metres of ground truth
 _CLOSEST: Final = 0.7  # metres that a view needs before it,
 _CROWDED: Final = 0.06  # but for this share of the picture
+_GLAZED: Final = 0.5  # share of the picture that may be glass: through a pane right before it, no sensor measures
 _ATTEMPTS: Final = 30
 
 
@@ -102,13 +104,14 @@ class _Frames(IndexedSource):
         )
 
     def _find_view(self, camera: Camera, rng: np.random.Generator) -> _View:
-        """A view whose camera is not inside something; the last of many, should none be."""
+        """A view whose camera is not inside something nor right behind a pane; the last of many, should none be."""
         for _ in range(_ATTEMPTS):
             view = self._any_view(rng)
             ahead = np.nan_to_num(camera.rays()[::16, ::16].reshape(-1, 2))
             directions = view.pose.to_world(np.column_stack([ahead, np.ones(len(ahead), np.float32)]))
-            distance = view.scene.cast(rays_from(view.pose.position, directions)).distance
-            if (distance < _CLOSEST).mean() < _CROWDED:
+            hits = view.scene.cast(rays_from(view.pose.position, directions))
+            is_glass = is_one_of(view.scene.material[hits.triangle], GLASS) & np.isfinite(hits.distance)
+            if (hits.distance < _CLOSEST).mean() < _CROWDED and is_glass.mean() < _GLAZED:
                 break
         return view
 
@@ -208,6 +211,7 @@ class SyntheticRooms(_Frames):
         ImportError: Open3D cannot be loaded; the message says what to install.
     """
 
+    version = 3
     kind = "rooms"
     key = 0.28
 
@@ -233,9 +237,14 @@ class SyntheticRooms(_Frames):
     def _measure(self, sensor: Sensor, view: _View, camera: Camera, rng: np.random.Generator) -> dict[str, Any]:
         beside = np.array([rng.uniform(-0.05, 0.05), rng.uniform(-0.01, 0.01), 0.0])
         if isinstance(sensor, Scanner):
+            beside *= 2
+        way = (view.pose.shifted(beside).position - view.pose.position)[None]
+        if view.scene.cast(rays_from(view.pose.position, way.astype(np.float32))).distance < 1.2:
+            beside = -beside  # it would be on the other side of a wall
+        if isinstance(sensor, Scanner):
             ahead = view.pose.axes[2]
             heading = float(np.arctan2(ahead[1], ahead[0]))
-            mount = Pose.of_lidar(view.pose.shifted(2 * beside).position, heading)
+            mount = Pose.of_lidar(view.pose.shifted(beside).position, heading)
             points, rings = sensor.scan(view.scene, mount, rng)
             return {"points": points, "rings": rings, "extrinsic": view.pose.extrinsic(mount)}
         mount = view.pose.shifted(beside)

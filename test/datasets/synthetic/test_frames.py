@@ -110,6 +110,13 @@ def test_rooms_have_truth_everywhere_and_depth_with_holes():
             assert np.median(np.abs(frame.depth - frame.ground_truth)[seen]) < 0.03
 
 
+@pytest.mark.parametrize(("seed", "index"), [(77, 0), (51, 1279)])
+def test_no_room_is_seen_through_a_pane_or_measured_from_behind_a_wall(seed, index):
+    # Of the first, a pane filled nine tenths; the sensor of the second was on the other side of a wall.
+    frame = SyntheticRooms(frames=index + 1, seed=seed)[index]
+    assert frame.depth is not None and np.mean(frame.depth > 0) > 0.5
+
+
 def test_spots_agree_with_the_truth():
     for frame in SyntheticRooms(**ROOM, sensors=[TofSpots()]):
         measured, truth = in_picture(frame)
