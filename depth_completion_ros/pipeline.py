@@ -22,7 +22,7 @@ from depth_completion_ros.geometry.projection import project_points, remove_hidd
 from depth_completion_ros.geometry.registration import register_depth
 from depth_completion_ros.memory import reuse_freed_memory
 from depth_completion_ros.monocular import MonocularEstimator
-from depth_completion_ros.networks.execution import Execution, Inputs, fastest
+from depth_completion_ros.networks.execution import Inputs, fastest, on_cpu
 from depth_completion_ros.networks.folding import fold_batch_norm
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, create
 from depth_completion_ros.shipped import AUTO, Sensors, default_model, shipped_checkpoint
@@ -83,7 +83,7 @@ class DepthCompleter:
         fold_batch_norm(network)
         self.network = network.to(self.device)
         # A GPU's own way to run the network is found on the first frame.
-        self._execution = None if self.device.type == "cuda" else Execution()
+        self._execution = None if self.device.type == "cuda" else on_cpu(network)
         curves = self.network.calibration
         self.calibration = Calibration(curves, self.device) if curves else None
         self._estimator = MonocularEstimator(estimator, self.device) if estimator else None

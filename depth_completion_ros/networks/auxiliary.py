@@ -31,7 +31,7 @@ from torch.nn import functional
 
 from depth_completion_ros.networks.gaps import fill_gaps, mean_measurement
 from depth_completion_ros.networks.layers import conv_block, conv_in_float32, upsample_block
-from depth_completion_ros.networks.lite import STATED, bounded
+from depth_completion_ros.networks.lite import LiteNetwork, bounded
 from depth_completion_ros.networks.planes import CELL, NearCorrection, Surroundings, continue_upright, look_around
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, register
 
@@ -122,11 +122,10 @@ class AuxiliaryReconstruction(CompletionNetwork):
         return AuxiliaryOutput(depth[..., :height, :width], confidence[..., :height, :width], gray)
 
 
-class AuxiliaryLite(CompletionNetwork):
+class AuxiliaryLite(LiteNetwork):
     """Preset ``lite``, see the module. Takes what the larger preset takes, and answers the same."""
 
     uses_image = False
-    confidence_meaning = STATED
 
     def __init__(self, size: Size) -> None:
         super().__init__()

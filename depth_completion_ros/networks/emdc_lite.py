@@ -25,9 +25,9 @@ from torch.nn import functional
 
 from depth_completion_ros.networks.layers import conv_block
 from depth_completion_ros.networks.lite import (
-    STATED,
     DecoderStage,
     GuidedUpsample,
+    LiteNetwork,
     bounded,
     contrasts,
     doubled,
@@ -36,7 +36,7 @@ from depth_completion_ros.networks.lite import (
 from depth_completion_ros.networks.mobilenet import MobileNetV2
 from depth_completion_ros.networks.planes import NearCorrection, Surroundings, look_around
 from depth_completion_ros.networks.propagation.funnel import TAPS, FunnelPropagation
-from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput
+from depth_completion_ros.networks.registry import NetworkOutput
 
 _STRIDE = 32  # of the encoder's last features
 _WIDTH = 0.5  # factor on the widths of MobileNetV2
@@ -67,10 +67,8 @@ class EMDCOutput(NetworkOutput):
     confidence_logit: Tensor | None = None
 
 
-class EMDCLite(CompletionNetwork):
+class EMDCLite(LiteNetwork):
     """See the module. Takes images of any size; the depth of one without any measurement is 0."""
-
-    confidence_meaning = STATED
 
     def __init__(self) -> None:
         super().__init__()

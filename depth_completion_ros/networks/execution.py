@@ -1,4 +1,4 @@
-"""How a network is run on a GPU: memory format and precision, chosen by measurement where it will run.
+"""How a network is run: precision and memory format; for a GPU chosen by measurement where it will run.
 
 CUDA graphs and torch.compile are left out: the propagations take as many steps as a frame's measurements ask for, and
 sizes change with the camera, so that both would be built anew again and again.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ _logger = logging.getLogger(__name__)
 _RUNS = 5
 # Half precision is taken only if half of the pixels stay this near to float32, relative to their depth.
 _TOLERANCE = 0.005
+_BFLOAT16 = ("avx512_bf16", "amx_bf16")  # measured on the first; without such instructions bfloat16 is the slower
 
 Inputs = tuple[Tensor | None, Tensor, Tensor | None]
 
@@ -62,6 +64,12 @@ class Execution:
 
 
 EVERY_WAY = tuple(Execution(half, channels_last) for half in (False, True) for channels_last in (False, True))
+
+
+def on_cpu(network: CompletionNetwork) -> Execution:
+    """How a CPU runs a network: in bfloat16 if the processor has instructions for it, and the network allows it."""
+    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # of the latest PyTorch only
+    return Execution(half=network.half_on_cpu and any(capabilities.get(name) for name in _BFLOAT16))
 
 
 def fastest(network: CompletionNetwork, inputs: Inputs, ways: Sequence[Execution] = EVERY_WAY) -> Execution:

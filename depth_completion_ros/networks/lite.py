@@ -6,13 +6,12 @@ relative to the mean of the measurements (see :mod:`~depth_completion_ros.networ
 
 from __future__ import annotations
 
-from typing import Final
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.layers import conv_block, residual_stage
+from depth_completion_ros.networks.registry import CompletionNetwork
 
 _LUMA = (0.299, 0.587, 0.114)
 _DARKEST = 0.02  # of the 0..1 range: what is darker looks alike
@@ -20,9 +19,14 @@ _REACHES = (2, 6, 18)  # around a cell of 4x4 pixels, in such cells
 _FAINTEST = 0.1  # deviation of the logarithm that is noise rather than contrast
 # How far a bounded correction goes: this many deviations of the measurements around, and this.
 _DEVIATIONS, _LEAST = 2.0, 0.02
-STATED: Final = "the probability that the depth is within 5 % of the truth, as far as training taught it"
-
 _PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))  # rows and columns
+
+
+class LiteNetwork(CompletionNetwork):
+    """A network that is small enough for a CPU, and trained to state how sure it is."""
+
+    confidence_meaning = "the probability that the depth is within 5 % of the truth, as far as training taught it"
+    half_on_cpu = True
 
 
 def contrasts(image: Tensor, mean: tuple[float, float, float], std: tuple[float, float, float]) -> Tensor:

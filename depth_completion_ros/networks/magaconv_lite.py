@@ -25,10 +25,10 @@ from torch.nn import functional
 
 from depth_completion_ros.networks.gaps import blurred, fill_gaps, gaussian
 from depth_completion_ros.networks.layers import conv_in_float32
-from depth_completion_ros.networks.lite import STATED, bounded, contrasts, doubled, start_at_zero
+from depth_completion_ros.networks.lite import LiteNetwork, bounded, contrasts, doubled, start_at_zero
 from depth_completion_ros.networks.magaconv_layers import BidFusion, ColorEncoder, DepthEncoder, GatedUpsample
 from depth_completion_ros.networks.planes import look_around
-from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput
+from depth_completion_ros.networks.registry import NetworkOutput
 
 _STRIDE = 8  # of the encoders' last features
 _WIDTHS = (24, 48, 96)  # of both encoders at 1/2, 1/4 and 1/8 of the image
@@ -48,10 +48,8 @@ class MagaConvOutput(NetworkOutput):
     confidence_logit: Tensor
 
 
-class MagaConvLite(CompletionNetwork):
+class MagaConvLite(LiteNetwork):
     """See the module. Takes images of any size; the depth of one without any measurement is 0."""
-
-    confidence_meaning = STATED
 
     def __init__(self) -> None:
         super().__init__()

@@ -26,10 +26,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.lite import (
-    STATED,
     DecoderStage,
     EncoderStage,
     GuidedUpsample,
+    LiteNetwork,
     contrasts,
     doubled,
     limited,
@@ -91,10 +91,8 @@ def check_initial_depth(network: CompletionNetwork, initial_depth: Tensor | None
     return initial_depth.float()
 
 
-class MSPNLite(CompletionNetwork):
+class MSPNLite(LiteNetwork):
     """See the module. Takes images of any size, and at least one measurement."""
-
-    confidence_meaning = STATED
 
     def __init__(self, mode: str, rules: str) -> None:
         super().__init__()

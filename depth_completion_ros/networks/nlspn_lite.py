@@ -23,10 +23,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.lite import (
-    STATED,
     DecoderStage,
     EncoderStage,
     GuidedUpsample,
+    LiteNetwork,
     bounded,
     contrasts,
     doubled,
@@ -40,7 +40,7 @@ from depth_completion_ros.networks.propagation.neighbours import (
     split_prediction,
 )
 from depth_completion_ros.networks.propagation.non_local import propagate
-from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput
+from depth_completion_ros.networks.registry import NetworkOutput
 
 # Channels and residual blocks at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image.
 _WIDTHS = (24, 48, 80, 128, 160)
@@ -67,11 +67,10 @@ class NLSPNOutput(NetworkOutput):
     confidence_logit: Tensor | None = None
 
 
-class NLSPNLite(CompletionNetwork):
+class NLSPNLite(LiteNetwork):
     """See the module. Takes images of any size; the depth of one without any measurement is 0."""
 
     grid: Tensor
-    confidence_meaning = STATED
 
     def __init__(self) -> None:
         super().__init__()

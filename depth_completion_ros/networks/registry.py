@@ -62,6 +62,8 @@ class CompletionNetwork(nn.Module):
     uses_image: ClassVar[bool] = True
     # A model of plain CPU code sets this, and a request for another device is refused instead of ignored.
     cpu_only: ClassVar[bool] = False
+    # Whether bfloat16 leaves the depth as it is, so that a CPU that computes with it may.
+    half_on_cpu: ClassVar[bool] = False
     confidence_meaning: ClassVar[str] = ""
     image_mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # ImageNet
     image_std: tuple[float, float, float] = (0.229, 0.224, 0.225)

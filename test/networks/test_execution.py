@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 import torch
 
 from depth_completion_ros import DepthCompleter
-from depth_completion_ros.networks.execution import EVERY_WAY, Execution, fastest
+from depth_completion_ros.networks.execution import EVERY_WAY, Execution, fastest, on_cpu
 from depth_completion_ros.networks.registry import create
+from depth_completion_ros.shipped import shipped_models
 
 
 @pytest.fixture
@@ -56,6 +58,32 @@ def test_a_way_that_is_wrong_is_left_out(network, inputs, caplog):
     with torch.inference_mode():
         assert fastest(network, inputs, [Execution(), Wrong(channels_last=True)]) == Execution()
     assert "is off by 0.1 of the depth" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "preset", "half"),
+    [({"avx512_bf16": True}, "lite", True), ({"amx_bf16": True}, "paper", False), ({"avx2": True}, "lite", False)],
+)
+def test_a_cpu_takes_bfloat16_where_it_has_it_and_the_network_allows(monkeypatch, capabilities, preset, half):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert on_cpu(create("auxiliary", preset=preset)) == Execution(half=half)
+
+
+@pytest.mark.parametrize("model", shipped_models())
+def test_bfloat16_leaves_the_depth_of_shipped_weights_as_it_is(model):
+    completer = DepthCompleter(model, "cpu")
+    assert completer.network.half_on_cpu
+    rng = np.random.default_rng(0)
+    sparse = np.zeros((96, 160), np.float32)
+    sparse[::6] = 10 + 0.1 * np.arange(160) + rng.normal(0, 0.05, (16, 160))
+    sparse[40:70, 50:90] *= 0.4
+    image = rng.integers(0, 256, (96, 160, 3), np.uint8)
+    depths = []
+    for half in (False, True):
+        completer._execution = Execution(half=half)
+        depths.append(completer(image, sparse).depth)
+    error = np.abs(depths[1] / depths[0] - 1)
+    assert 0 < np.median(error) < 1e-3 and np.quantile(error, 0.99) < 0.01
 
 
 def test_too_little_memory_is_said_in_a_sentence(inputs):
