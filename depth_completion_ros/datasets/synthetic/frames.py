@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import types
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,9 +52,10 @@ class _Frames(IndexedSource):
     version = 2
     kind: str
     key: float  # how bright pictures come out: the exposed light of what the camera meters
+    known_sensors: ClassVar[Mapping[str, Sensor]]
 
     def __init__(
-        self, frames: int, seed: int, camera: Camera, lens_variation: float, sensors: Sequence[Sensor]
+        self, frames: int, seed: int, camera: Camera, lens_variation: float, sensors: Sequence[Sensor] | str
     ) -> None:
         if frames < 1:
             raise ValueError(f"{frames} synthetic frames were asked for, expected at least 1")
@@ -63,6 +65,11 @@ class _Frames(IndexedSource):
             raise ValueError(f"lens_variation of the synthetic frames is {lens_variation}, expected 0 to less than 1")
         if not sensors:
             raise ValueError("synthetic frames got no depth sensor, expected at least one")
+        if isinstance(sensors, str):
+            if sensors not in self.known_sensors:
+                known = ", ".join(self.known_sensors)
+                raise ValueError(f"synthetic {self.kind} know no sensor {sensors!r}; available: {known}")
+            sensors = (self.known_sensors[sensors],)
         open3d()
         self.name = f"synthetic_{self.kind}_{seed}"
         self._frames = frames
@@ -135,7 +142,7 @@ class SyntheticFrames(_Frames):
         seed: frames of different seeds have nothing in common.
         camera: size and lens of the camera, by default 1216 x 352 pixels with the lens of KITTI's.
         lens_variation: focal lengths differ from that lens's by up to this share.
-        sensors: the LiDARs to choose from.
+        sensors: the LiDARs to choose from, or the name of one, see ``LIDARS``.
 
     Raises:
         ValueError: an argument is out of range.
@@ -144,6 +151,7 @@ class SyntheticFrames(_Frames):
 
     kind = "streets"
     key = 0.18
+    known_sensors = LIDARS
 
     def __init__(
         self,
@@ -151,11 +159,11 @@ class SyntheticFrames(_Frames):
         seed: int = 0,
         camera: Camera = STREET_CAMERA,
         lens_variation: float = 0.25,
-        sensors: Sequence[Scanner] = (LIDARS["HDL-64E"],) * 4 + tuple(LIDARS.values()),
+        sensors: Sequence[Scanner] | str = (LIDARS["HDL-64E"],) * 4 + tuple(LIDARS.values()),
     ) -> None:
-        if not all(isinstance(sensor, Scanner) for sensor in sensors):
-            raise ValueError(f"sensors of synthetic streets are {sensors}, expected LiDARs")
         super().__init__(frames, seed, camera, lens_variation, sensors)
+        if not all(isinstance(sensor, Scanner) for sensor in self._sensors):
+            raise ValueError(f"sensors of synthetic streets are {self._sensors}, expected LiDARs")
 
     def _any_view(self, rng: np.random.Generator) -> _View:
         landscape = build_landscape(rng)
@@ -204,7 +212,7 @@ class SyntheticRooms(_Frames):
         seed: frames of different seeds have nothing in common.
         camera: size and lens of the camera, by default 640 x 480 pixels.
         lens_variation: focal lengths differ from that lens's by up to this share.
-        sensors: the depth sensors to choose from.
+        sensors: the depth sensors to choose from, or the name of one: ``tof``, ``spots`` or that of a LiDAR.
 
     Raises:
         ValueError: an argument is out of range.
@@ -214,6 +222,7 @@ class SyntheticRooms(_Frames):
     version = 3
     kind = "rooms"
     key = 0.28
+    known_sensors = types.MappingProxyType({"tof": Tof(), "spots": TofSpots(), **LIDARS})
 
     def __init__(
         self,
@@ -221,7 +230,7 @@ class SyntheticRooms(_Frames):
         seed: int = 0,
         camera: Camera = ROOM_CAMERA,
         lens_variation: float = 0.25,
-        sensors: Sequence[Sensor] = (Tof(), TofSpots()),
+        sensors: Sequence[Sensor] | str = (Tof(), TofSpots()),
     ) -> None:
         super().__init__(frames, seed, camera, lens_variation, sensors)
 

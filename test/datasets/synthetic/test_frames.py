@@ -54,6 +54,7 @@ def test_frames_depend_on_nothing_but_their_index(source, arguments):
         ({"seed": -1}, "seed"),
         ({"lens_variation": 1.0}, "lens_variation"),
         ({"sensors": ()}, "no depth sensor"),
+        ({"sensors": "radar"}, "know no sensor 'radar'; available: .*VLP-16"),
     ],
 )
 def test_refuses_what_makes_no_frames(source, arguments, wrong, message):
@@ -130,3 +131,9 @@ def test_opened_by_their_words(word, kind):
     assert isinstance(opened, kind)
     assert len(opened) == 2
     assert opened.name.endswith("_7")
+
+
+def test_a_sensor_is_chosen_by_its_name():
+    assert all(frame.points is None for frame in open_source("synthetic-rooms", frames=3, seed=3, sensors="tof"))
+    assert all(frame.depth is None for frame in open_source("synthetic-rooms", frames=3, seed=3, sensors="spots"))
+    assert open_source("synthetic-streets", frames=1, seed=3, sensors="VLP-16")[0].rings.max() == 15
