@@ -6,6 +6,7 @@ training was stopped before it.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import threading
@@ -28,8 +29,15 @@ from depth_completion_ros.pipeline import sparse_depth_of
 from depth_completion_ros.training.augmentation import Augmentation, Pictures, augment
 from depth_completion_ros.training.sparsity import Sparsity, draw_lines
 
+_logger = logging.getLogger(__name__)
+
 _ATTEMPTS = 50  # to draw a crop with anything in it
+_IN_A_ROW = 20  # frames without
 _LUMA = (0.299, 0.587, 0.114)
+
+
+class NothingToSeeError(ValueError):
+    """There is no measurement, or no ground truth, to train on."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,8 @@ class SampleStream(Dataset[tuple[Pictures, str]]):
     """Sample number 0, 1, 2, ..., without end.
 
     An epoch has as many samples as the data sets have frames. Within it, each data set has its share, and takes its
-    frames in a new random order, none a second time before all had their turn.
+    frames in a new random order, none a second time before all had their turn. In place of a frame without any
+    measurement or ground truth, of which a long recording may well have one, stands the next, with a warning.
 
     Args:
         shares: the data sets; every frame must come with a ground truth.
@@ -126,18 +135,27 @@ class SampleStream(Dataset[tuple[Pictures, str]]):
         """The sample and its name.
 
         Raises:
-            ValueError: the frame has no ground truth or does not fit the recipe, or no crop of it has anything to see.
+            ValueError: the frame has no ground truth or does not fit the recipe, or many in a row have nothing to see.
             OSError: the frame cannot be read.
         """
         epoch, position = divmod(number, self.epoch_length)
         if epoch != self._epoch:
             self._order, self._epoch = self._draw_order(epoch), epoch
-        which, index = self._order[position]
-        source = self.shares[which].source
-        frame = source[int(index)]
+        for place in range(position, position + _IN_A_ROW):
+            which, index = self._order[place % self.epoch_length]
+            sample = self._draw(self.shares[which].source, int(index), np.random.default_rng([self.seed, number]))
+            if sample is not None:
+                return sample
+        raise ValueError(f"{_IN_A_ROW} frames in a row have no measurement or no ground truth: nothing to train on")
+
+    def _draw(self, source: IndexedSource, index: int, rng: np.random.Generator) -> tuple[Pictures, str] | None:
+        frame = source[index]
         name = f"{source.name}/{frame.name or index}"
-        rng = np.random.default_rng([self.seed, number])
-        return draw_sample(frame, name, self.augmentation, self.sparsity, rng), name
+        try:
+            return draw_sample(frame, name, self.augmentation, self.sparsity, rng), name
+        except NothingToSeeError as error:
+            _logger.warning("%s; the next frame takes its place", error)
+            return None
 
     def _draw_order(self, epoch: int) -> NDArray[np.int64]:
         """(epoch_length, 2) which data set and which of its frames."""
@@ -159,6 +177,7 @@ def draw_sample(
     """One variation of a frame, with at least one measurement and one pixel of ground truth.
 
     Raises:
+        NothingToSeeError: there is none in many crops.
         ValueError: see :meth:`SampleStream.__getitem__`.
     """
     if frame.ground_truth is None:
@@ -178,7 +197,7 @@ def draw_sample(
         if seen.sparse_depth.any() and seen.ground_truth.any():
             return seen
     height, width = augmentation.crop
-    raise ValueError(
+    raise NothingToSeeError(
         f"{name}: none of {_ATTEMPTS} crops of {width}x{height} pixels had a measurement and ground truth in it"
     )
 

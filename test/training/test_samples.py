@@ -139,6 +139,19 @@ def test_points_are_as_many_within_the_crop():
         assert 10 <= np.count_nonzero(pictures.sparse_depth) <= 20
 
 
+def test_the_next_frame_takes_the_place_of_an_empty_one(caplog):
+    class OneEmpty(Planes):
+        def __getitem__(self, index):
+            frame = super().__getitem__(index)
+            return replace(frame, points=frame.points[:0], rings=frame.rings[:0]) if index == 2 else frame
+
+    samples, whole = stream(Share(OneEmpty(5), 1)), stream(Share(Planes(5), 1))
+    names, expected = ([each[k][1] for k in range(5)] for each in (samples, whole))
+    place = expected.index("planes/plane 2")
+    assert names == [expected[(place + 1) % 5] if k == place else name for k, name in enumerate(expected)]
+    assert "planes/plane 2: none of 50 crops of 48x32 pixels had a measurement" in caplog.text
+
+
 def test_frames_that_cannot_be_used_are_named():
     for workers in (0, 1):
         with pytest.raises(ValueError, match=r"^planes/plane \d has no ground truth to train on$"):
@@ -149,7 +162,7 @@ def test_frames_that_cannot_be_used_are_named():
             frame = super().__getitem__(index)
             return replace(frame, ground_truth=np.zeros_like(frame.ground_truth))
 
-    with pytest.raises(ValueError, match="none of 50 crops of 48x32 pixels"):
+    with pytest.raises(ValueError, match="20 frames in a row have no measurement or no ground truth"):
         stream(Share(Empty(), 1))[0]
     with pytest.raises(ValueError, match="weights above 0"):
         stream(Share(Planes(), 0))
