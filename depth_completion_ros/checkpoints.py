@@ -148,13 +148,15 @@ def average_checkpoints(paths: Sequence[str | Path]) -> CompletionNetwork:
             :func:`load_checkpoint`.
         OSError: a file cannot be read.
     """
-    headers = [read_header(path) | {"calibration": None, "source": None} for path in paths]
+    headers = [read_header(path) | {"calibration": None, "source": None, "crop": None} for path in paths]
     for path, header in zip(paths, headers, strict=True):
         different = [key for key in header if header[key] != headers[0].get(key)]
         if different:
             raise ValueError(f"{path} has another {' and '.join(different)} than {paths[0]}: they have no mean")
     network, *others = [load_checkpoint(path) for path in paths]
     network.calibration = None
+    if any(other.crop != network.crop for other in others):
+        network.crop = None
     states = [other.state_dict() for other in others]
     for key, value in network.state_dict().items():
         if value.is_floating_point():  # not the counters of batch norm

@@ -60,7 +60,7 @@ def relative_loss(
     truth: Tensor,
     weight: Tensor,
     max_depth: float,
-    squared: float = 1.0,
+    squared: float = 0.5,
     logarithmic: float = 0.5,
 ) -> Tensor:
     """Mean absolute error, root mean square error and mean absolute error of log depth; mean over the images.

@@ -15,6 +15,7 @@ def train(folder, seed, model="auxiliary"):
     for name, buffer in network.named_buffers():
         buffer.fill_(4 * seed if name.endswith("num_batches_tracked") else seed)
     network.image_optional = True
+    network.crop = (32 * seed, 64)
     network.calibration = {"confidence": {"knots": [0], "log_odds": [seed]}}
     save_checkpoint(network, folder)
     return network
@@ -27,7 +28,7 @@ def test_every_weight_is_the_mean(tmp_path, capsys):
     assert main(["average", *map(str, folders), "--output", str(output)]) == 0
     assert "auxiliary {'preset': 'lite'}, the mean of 3" in capsys.readouterr().out
     mean = load_checkpoint(output)
-    assert mean.image_optional and mean.calibration is None
+    assert mean.image_optional and mean.calibration is None and mean.crop is None
     for name, parameter in mean.named_parameters():
         expected = sum(network.get_parameter(name).detach() for network in networks) / 3
         torch.testing.assert_close(parameter.detach(), expected)
