@@ -1,5 +1,6 @@
 """The weights in models/: those that are there are whole and answer as ever; and who gets them when nobody chose."""
 
+
 import numpy as np
 import pytest
 import torch

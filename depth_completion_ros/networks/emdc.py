@@ -84,7 +84,9 @@ class EMDC(CompletionNetwork):
         self.fusion_scale = nn.Parameter(torch.zeros(1))  # training starts from the global depth alone
         self.propagation = FunnelPropagation(features, _FUNNEL)
 
-    def forward(self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None) -> EMDCOutput:
+    def forward(
+        self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None
+    ) -> EMDCOutput:
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`."""
         assert image is not None
         height, width = sparse_depth.shape[-2:]

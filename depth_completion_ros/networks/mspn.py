@@ -70,7 +70,9 @@ class MSPN(CompletionNetwork):
         self.propagation = MaskedPropagation(channels)
         self.second_propagation = MaskedPropagation(channels) if mode == "sdr" else None
 
-    def forward(self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None) -> MSPNOutput:
+    def forward(
+        self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None
+    ) -> MSPNOutput:
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`.
 
         Raises:

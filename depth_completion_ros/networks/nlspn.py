@@ -147,7 +147,9 @@ class NLSPN(CompletionNetwork):
         self.normalise_affinity = AffinityNormalisation(affinity)
         self.register_buffer("grid", torch.tensor(GRID, dtype=torch.float32).view(-1, 2, 1, 1), persistent=False)
 
-    def forward(self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None) -> NLSPNOutput:
+    def forward(
+        self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None
+    ) -> NLSPNOutput:
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`."""
         assert image is not None
         dtype = self.neighbours.weight.dtype

@@ -87,7 +87,9 @@ class ReplayNode(Node):
         self._ground_truth = self.create_publisher(Image, "ground_truth", 10)
         self._finished = self.create_publisher(UInt32, "finished", LATCHED)
         self._completed = 0
-        self._completions = self.create_subscription(Image, f"{COMPLETION}/depth/image", self._take_completion, 10)
+        self._completions = self.create_subscription(
+            Image, f"{COMPLETION}/depth/image", self._take_completion, 10
+        )
         self._transform: Publisher | None = None
 
     def run(self) -> int:

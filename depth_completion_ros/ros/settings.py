@@ -56,8 +56,7 @@ class CompletionSettings:
         False, "remove points that a nearer surface hides from the camera (a LiDAR mounted above it)", live=True
     )
     depth_encoding: str = setting(
-        "32FC1",
-        "of depth/image: 32FC1 metres, NaN unknown; 16UC1 millimetres up to 65.535 m, 0 unknown",
+        "32FC1", "of depth/image: 32FC1 metres, NaN unknown; 16UC1 millimetres up to 65.535 m, 0 unknown",
         choices=("32FC1", "16UC1"),
     )
     autostart: bool = setting(True, "configure and activate at once; false waits for a lifecycle manager")

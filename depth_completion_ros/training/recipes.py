@@ -74,7 +74,9 @@ _adam = partial(torch.optim.Adam, lr=1e-3)
 _adamw = partial(torch.optim.AdamW, lr=1e-3, weight_decay=1e-2)
 
 # Ours, for the small networks on data of any scale.
-_any = partial(Recipe, optimizer=_adamw, schedule=Cosine(end=20, warm_up=0.5, floor=0.02), epochs=20, batch=4, clip=1.0)
+_any = partial(
+    Recipe, optimizer=_adamw, schedule=Cosine(end=20, warm_up=0.5, floor=0.02), epochs=20, batch=4, clip=1.0
+)
 
 # As NLSPN's authors took KITTI and NYU, and others after them.
 _KITTI: Final = Augmentation(crop=(240, 1216))
@@ -218,7 +220,9 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             schedule=Cosine(end=150, warm_up=10, floor=1e-3),
             epochs=150,
             batch=10,
-            augmentation=Augmentation(crop=(256, 256), height=288, upside_down=0.5, rotation=35.0, zoom=(1.0, 1.0)),
+            augmentation=Augmentation(
+                crop=(256, 256), height=288, upside_down=0.5, rotation=35.0, zoom=(1.0, 1.0)
+            ),
             average=0.9995,
             clip=1000.0,
         ),

@@ -126,7 +126,9 @@ def slow_errors(prediction, truth):
     full = [index for index in range(height) if filled[index][0] is not None]
     filled = [filled[min(max(index, full[0]), full[-1])] for index in range(height)]
 
-    pairs = [(filled[v][u], float(truth[v, u])) for v in range(height) for u in range(width) if truth[v, u] != 0]
+    pairs = [
+        (filled[v][u], float(truth[v, u])) for v in range(height) for u in range(width) if truth[v, u] != 0
+    ]
 
     def mean(values):
         return math.fsum(values) / len(pairs)

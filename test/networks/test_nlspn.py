@@ -238,7 +238,9 @@ def test_lite_spreads_the_depth_of_the_neighbours_it_chose():
     network.head.bias[1] = 50.0  # full confidence
     network.head.bias[2 + 16 + GRID.index((-1, 0))] = 50.0
     output = network(image, sparse_depth)
-    before, after = (torch.nn.functional.avg_pool2d(each.log(), 2) for each in (output.initial_depth, output.depth))
+    before, after = (
+        torch.nn.functional.avg_pool2d(each.log(), 2) for each in (output.initial_depth, output.depth)
+    )
     steps = nlspn_lite._STEPS
     above = torch.stack([after[..., steps:, :].flatten(), before[..., :-steps, :].flatten()])
     assert torch.corrcoef(above)[0, 1] > 0.95

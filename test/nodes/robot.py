@@ -91,12 +91,10 @@ class Robot:
 
     def wait_until_ready(self) -> None:
         self.spin_until(
-            lambda: (
-                self.image.get_subscription_count()
-                and self.points.get_subscription_count()
-                and self.info.get_subscription_count()
-                and self.node.count_publishers("depth_completion/depth/image")
-            ),
+            lambda: self.image.get_subscription_count()
+            and self.points.get_subscription_count()
+            and self.info.get_subscription_count()
+            and self.node.count_publishers("depth_completion/depth/image"),
             "the completion node did not appear",
         )
 

@@ -37,7 +37,9 @@ def road_sign(rng: np.random.Generator) -> Mesh:
     front = 0.035
     if kind == 0:
         rim, field = ((0.31, _RED), (0.23, _WHITE))
-        plates = [disc((front + k * 0.003, 0, z), (1, 0, 0), *ring, sides=24) for k, ring in enumerate((rim, field))]
+        plates = [
+            disc((front + k * 0.003, 0, z), (1, 0, 0), *ring, sides=24) for k, ring in enumerate((rim, field))
+        ]
     elif kind == 1:
         plates = [_triangle(front, z, 0.42, _RED), _triangle(front + 0.003, z, 0.28, _WHITE)]
     elif kind == 2:
@@ -59,8 +61,13 @@ def railing(length: float, height: float = 1.05) -> Mesh:
     """An iron fence along x from the origin: a bar of 2 cm every 13 cm between two rails."""
     color = (0.03, 0.045, 0.035)
     rails = [box((0, -0.02, z), (length, 0.02, z + 0.04), color) for z in (0.12, height - 0.12)]
-    bars = [tube((x, 0, 0), (x, 0, height), 0.011, color=color, sides=4) for x in np.arange(0.06, length, 0.13)]
-    posts = [box((x - 0.04, -0.04, 0), (x + 0.04, 0.04, height + 0.08), color) for x in np.arange(0, length + 0.1, 2.6)]
+    bars = [
+        tube((x, 0, 0), (x, 0, height), 0.011, color=color, sides=4) for x in np.arange(0.06, length, 0.13)
+    ]
+    posts = [
+        box((x - 0.04, -0.04, 0), (x + 0.04, 0.04, height + 0.08), color)
+        for x in np.arange(0, length + 0.1, 2.6)
+    ]
     return merge([*rails, *bars, *posts])
 
 

@@ -48,7 +48,9 @@ def table(rng: np.random.Generator) -> Piece:
     color = _pick(rng, _WOODS)
     is_glass = rng.random() < 0.15
     top = _GLASS if is_glass else color
-    parts = [box((0, 0, height - 0.035), (width, depth, height), top, Material.PANE if is_glass else Material.WOOD)]
+    parts = [
+        box((0, 0, height - 0.035), (width, depth, height), top, Material.PANE if is_glass else Material.WOOD)
+    ]
     parts += [
         box((x, y, 0), (x + 0.06, y + 0.06, height - 0.035), color, Material.WOOD)
         for x in (0.03, width - 0.09)

@@ -112,7 +112,9 @@ def surface(
     )
 
 
-def quads(corners: ArrayLike, color: ArrayLike, material: Material = Material.PLAIN, unit_uv: bool = False) -> Mesh:
+def quads(
+    corners: ArrayLike, color: ArrayLike, material: Material = Material.PLAIN, unit_uv: bool = False
+) -> Mesh:
     """Flat quadrilaterals (Q, 4, 3), each a, b, c, d going round.
 
     u runs from a to b, v from a to d, in metres or, with ``unit_uv``, from 0 to 1. ``color`` is (3,) for all
@@ -216,7 +218,9 @@ def ellipsoid(
     polar = np.linspace(0, np.pi, rings + 1)[:, None]
     around = np.linspace(0, 2 * np.pi, 2 * rings + 1)
     level = np.sin(polar)
-    unit = np.stack(np.broadcast_arrays(level * np.cos(around), level * np.sin(around), np.cos(polar)), axis=-1)
+    unit = np.stack(
+        np.broadcast_arrays(level * np.cos(around), level * np.sin(around), np.cos(polar)), axis=-1
+    )
     return surface(np.asarray(center) + size * unit, color, material, normals=_unit(unit / size))
 
 

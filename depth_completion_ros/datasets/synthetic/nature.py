@@ -41,7 +41,9 @@ def tree(rng: np.random.Generator, height: float, spread: float, color: Color, l
     balls = [(middle, np.array([0.36 * spread, 0.36 * spread, 0.85 * crown_half]))]
     for angle in np.linspace(0, 2 * np.pi, 7, endpoint=False) + rng.uniform(0, 1):
         out = rng.uniform(0.26, 0.36) * spread
-        center = middle + np.array([out * np.cos(angle), out * np.sin(angle), rng.uniform(-0.55, 0.45) * crown_half])
+        center = middle + np.array(
+            [out * np.cos(angle), out * np.sin(angle), rng.uniform(-0.55, 0.45) * crown_half]
+        )
         balls.append((center, rng.uniform(0.15, 0.22, 3) * spread))
         foot = *(0.4 * lean), 1.15 * fork
         wood.append(tube(foot, center, 0.3 * trunk_radius, 0.1 * trunk_radius, _BARK, Material.BARK, 5))
@@ -92,12 +94,16 @@ def bush(rng: np.random.Generator, color: Color) -> Mesh:
     return merge([core, leaves(rng, position, out + np.array([0, 0, 0.2]), rng.uniform(0.06, 0.16, count), color)])
 
 
-def leaves(rng: np.random.Generator, position: NDArray, normal: ArrayLike, size: NDArray, color: Color) -> Mesh:
+def leaves(
+    rng: np.random.Generator, position: NDArray, normal: ArrayLike, size: NDArray, color: Color
+) -> Mesh:
     """One triangle per leaf, turned any way, but lit by the ``normal`` (N, 3) of the crown there."""
     count = len(position)
     first = _directions(rng, count)
     second = cross(first, _directions(rng, count))
-    corners = position[:, None] + size[:, None, None] * np.stack([first, second, -0.7 * first - 0.5 * second], axis=1)
+    corners = position[:, None] + size[:, None, None] * np.stack(
+        [first, second, -0.7 * first - 0.5 * second], axis=1
+    )
     outward = np.asarray(normal) / np.linalg.norm(normal, axis=-1, keepdims=True)
     lit = outward[:, None] + 0.45 * _directions(rng, count)[:, None]
     lit = np.broadcast_to(lit / np.linalg.norm(lit, axis=-1, keepdims=True), corners.shape)

@@ -23,7 +23,9 @@ _MIRRORED[list(GLASS)] = 0.07
 _MIRRORED[[Material.METAL, Material.MIRROR]] = 0.45, 0.88
 
 
-def shade(scene: Scene, light: Light, rays: Array, hits: Hits, pixel_angle: float, panes: int = _PANES) -> Array:
+def shade(
+    scene: Scene, light: Light, rays: Array, hits: Hits, pixel_angle: float, panes: int = _PANES
+) -> Array:
     """(N, 3) linear RGB radiance along N rays, through so many panes of clear glass as a recursion follows.
 
     ``pixel_angle`` is the angle of a pixel, radians.

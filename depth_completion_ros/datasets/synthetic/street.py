@@ -117,7 +117,9 @@ def _horizon(rng: np.random.Generator, end: float) -> Iterator[Mesh]:
         yield surface([foot, top], (0.05, 0.085, 0.03), Material.FOLIAGE, smooth=True)
 
 
-def _frontage(rng: np.random.Generator, start: float, end: float, passed: tuple[float, float]) -> Iterator[Mesh]:
+def _frontage(
+    rng: np.random.Generator, start: float, end: float, passed: tuple[float, float]
+) -> Iterator[Mesh]:
     """Houses and green gaps along the left side."""
     x = start + rng.uniform(0, 6)
     while x < end - 12:
@@ -162,7 +164,9 @@ def _green(rng: np.random.Generator, x: float, width: float, passed: tuple[float
         yield nature.hedge(rng, width, 0.9, 1.5, _leaf_color(rng)).moved(x, _PAVEMENT + 0.5, _KERB)
 
 
-def _pavement_things(rng: np.random.Generator, start: float, end: float, passed: tuple[float, float]) -> Iterator[Mesh]:
+def _pavement_things(
+    rng: np.random.Generator, start: float, end: float, passed: tuple[float, float]
+) -> Iterator[Mesh]:
     """Street trees, lamps, signs, bollards, bins and people who stand, on the left side."""
     kerb_line = _ROAD + 0.55
     lamp, bollard = furniture.lamp_post(), furniture.bollard()
@@ -183,7 +187,9 @@ def _pavement_things(rng: np.random.Generator, start: float, end: float, passed:
         yield figures.pedestrian(rng, 0.05).moved(x, y, _KERB, rng.uniform(0, 6))
 
 
-def _tree(rng: np.random.Generator, height: tuple[float, float], spread: tuple[float, float], leaf_count: int) -> Mesh:
+def _tree(
+    rng: np.random.Generator, height: tuple[float, float], spread: tuple[float, float], leaf_count: int
+) -> Mesh:
     shape = rng.uniform(*height), rng.uniform(*spread)
     return nature.tree(rng, *shape, _leaf_color(rng), leaf_count).moved(yaw=rng.uniform(0, 6))
 

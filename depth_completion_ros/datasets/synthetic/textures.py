@@ -109,12 +109,16 @@ def _slabs(u: Array, v: Array, pixel: Array, color: Array) -> Array:
     row = np.floor(v / 0.4)
     shifted = u + 0.2 * (row % 2)
     joint = np.maximum(_lines(v, 0.4, 0.012, pixel), _lines(shifted, 0.4, 0.012, pixel))
-    tone = 0.13 * _grain(shifted, v, 0.4) * _visible(pixel, 0.4) + 0.09 * _grain(u, v, 0.02) * _visible(pixel, 0.02)
+    tone = 0.13 * _grain(shifted, v, 0.4) * _visible(pixel, 0.4) + 0.09 * _grain(u, v, 0.02) * _visible(
+        pixel, 0.02
+    )
     return _scaled(color, (1 + tone + 0.08 * _smooth(u, v, 1.7)) * (1 - 0.55 * joint))
 
 
 def _grass(u: Array, v: Array, pixel: Array, color: Array) -> Array:
-    blades = 0.5 * _grain(u, v, 0.02) * _visible(pixel, 0.02) + 0.3 * _smooth(u, v, 0.13) * _visible(pixel, 0.13)
+    blades = 0.5 * _grain(u, v, 0.02) * _visible(pixel, 0.02) + 0.3 * _smooth(u, v, 0.13) * _visible(
+        pixel, 0.13
+    )
     patches = _smooth(u, v, 1.9)
     tint = np.stack([1 + 0.35 * patches, 1 + 0.12 * patches, np.ones_like(u)], axis=-1)
     return _scaled(color * tint, 1 + blades)

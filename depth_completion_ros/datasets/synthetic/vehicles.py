@@ -113,7 +113,9 @@ def lorry(color: Color, cargo: Color) -> Mesh:
     glass = quads([screen, *sides], _TINT, Material.PANE)
     inside = quads(np.array([screen, *sides]) * (0.999, 0.99, 1), _TINT)
     guard = box((-3.98, -1.2, 0.42), (-3.9, 1.2, 0.56), _PLATE)
-    lamps = [box((-4.02, y - 0.18, 0.62), (-3.98, y + 0.18, 0.78), _RED_LAMP, Material.LAMP) for y in (-0.95, 0.95)]
+    lamps = [
+        box((-4.02, y - 0.18, 0.62), (-3.98, y + 0.18, 0.78), _RED_LAMP, Material.LAMP) for y in (-0.95, 0.95)
+    ]
     return merge([cab, hold, frame, glass, inside, guard, *lamps, _lorry_wheels()])
 
 
@@ -222,7 +224,10 @@ def _wheel(x: float, y: float, side: int, radius: float) -> Mesh:
             tube((x, y - side * 0.1, radius), (x, outer, radius), radius, color=_RUBBER, sides=18),
             disc((x, outer, radius), (0, 1, 0), radius, _RUBBER, sides=18),
             disc((x, outer + side * 0.006, radius), (0, 1, 0), 0.66 * radius, _ALLOY, sides=18),
-            *(disc((x + dx, outer + side * 0.010, radius + dz), (0, 1, 0), 0.14 * radius, _TRIM) for dx, dz in holes),
+            *(
+                disc((x + dx, outer + side * 0.010, radius + dz), (0, 1, 0), 0.14 * radius, _TRIM)
+                for dx, dz in holes
+            ),
         ]
     )
 

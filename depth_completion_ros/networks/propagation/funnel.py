@@ -207,7 +207,9 @@ def _step(source: Tensor, target: Tensor, pixels: slice, shifts: Sequence[int], 
         total.addcmul_(weight, neighbour)
 
 
-def _fill_weights(weights: Tensor, kernels: Sequence[Tensor], blend: Tensor | None, measured: Tensor, top: int) -> None:
+def _fill_weights(
+    weights: Tensor, kernels: Sequence[Tensor], blend: Tensor | None, measured: Tensor, top: int
+) -> None:
     """Writes what each pixel of a band takes of each neighbour; a measured pixel takes all of itself.
 
     ``weights`` is (9 B, h, W) from row ``top`` on; the others are of the whole image: (9, H, W), (B, H, W), (H, W).

@@ -117,7 +117,9 @@ class MaskedPropagation(nn.Module):
         )
 
 
-def reference_step(guidance: Tensor, weight: Tensor, bias: Tensor, position_bias: Tensor, window: int) -> AttentionStep:
+def reference_step(
+    guidance: Tensor, weight: Tensor, bias: Tensor, position_bias: Tensor, window: int
+) -> AttentionStep:
     """The definition, tap by tap; the fast steps of this folder take the same arguments and must equal it.
 
     Args:

@@ -40,7 +40,9 @@ def propagate_triton(
         for step in range(steps):
             insert = measured is not None and step + 1 < steps
             known = measured if insert else current  # which is not read then
-            _step_kernel[grid](current, known, following, index, weights, height, width, neighbours, insert, _BLOCK)
+            _step_kernel[grid](
+                current, known, following, index, weights, height, width, neighbours, insert, _BLOCK
+            )
             current, following = following, current
     return current[..., 1 : height + 1, 1 : width + 1].contiguous()
 

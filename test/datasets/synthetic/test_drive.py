@@ -42,7 +42,9 @@ def in_camera(frame):
     points = frame.points @ frame.extrinsic[:3, :3].T + frame.extrinsic[:3, 3]
     pixels = frame.camera.project(points)
     with np.errstate(invalid="ignore"):
-        inside = (pixels > 0).all(axis=1) & (pixels < (frame.camera.width - 1, frame.camera.height - 1)).all(axis=1)
+        inside = (pixels > 0).all(axis=1) & (pixels < (frame.camera.width - 1, frame.camera.height - 1)).all(
+            axis=1
+        )
     return points[inside], pixels[inside]
 
 
@@ -155,7 +157,9 @@ def test_the_car_ahead_keeps_its_distance_and_the_houses_come_nearer(street, fra
     assert 15 < before < 19
     assert after == pytest.approx(before, abs=0.01)
     # Still walls, seen by the sideways beams of the LiDAR, have moved back by the 10 m that the car went.
-    street_now, street_then = (set(map(tuple, _wall_cells(f, offset))) for f, offset in ((frame, 0.0), (later, 10.0)))
+    street_now, street_then = (
+        set(map(tuple, _wall_cells(f, offset))) for f, offset in ((frame, 0.0), (later, 10.0))
+    )
     shared = len(street_now & street_then) / len(street_now)
     assert shared > 0.5
 

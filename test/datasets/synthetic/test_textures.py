@@ -17,9 +17,15 @@ TEXTURED = [m for m in Material if m not in SMOOTH]
 
 
 def surface(material, pixel, count=20_000):
-    uv = np.random.default_rng(0).uniform(0, 1 if material == Material.WINDOW else 40, (count, 2)).astype(np.float32)
+    uv = (
+        np.random.default_rng(0)
+        .uniform(0, 1 if material == Material.WINDOW else 40, (count, 2))
+        .astype(np.float32)
+    )
     kind = np.full(count, material, np.uint8)
-    return textures.reflectance(kind, uv, np.full(count, pixel, np.float32), np.full((count, 3), 0.2, np.float32))
+    return textures.reflectance(
+        kind, uv, np.full(count, pixel, np.float32), np.full((count, 3), 0.2, np.float32)
+    )
 
 
 @pytest.mark.parametrize("material", TEXTURED, ids=lambda m: m.name)

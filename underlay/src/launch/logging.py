@@ -56,7 +56,9 @@ def _screen() -> logging.Handler:
 @functools.cache
 def _log_file() -> logging.Handler:
     handler = logging.FileHandler(log_dir() / "launch.log", encoding="utf-8")
-    handler.setFormatter(_Formatter("{created:.7f} [{levelname}] [{name}]: {message}", "{created:.7f} {message}"))
+    handler.setFormatter(
+        _Formatter("{created:.7f} [{levelname}] [{name}]: {message}", "{created:.7f} {message}")
+    )
     return handler
 
 

@@ -27,7 +27,9 @@ class LaunchService:
         debug: report where exceptions come from.
     """
 
-    def __init__(self, *, argv: list[str] | None = None, noninteractive: bool = False, debug: bool = False) -> None:
+    def __init__(
+        self, *, argv: list[str] | None = None, noninteractive: bool = False, debug: bool = False
+    ) -> None:
         self.context = LaunchContext(argv=argv, noninteractive=noninteractive)
         self._logger = logging.get_logger("launch")
         self._logger.setLevel(levels.DEBUG if debug else levels.INFO)

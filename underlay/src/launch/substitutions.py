@@ -84,7 +84,9 @@ class EnvironmentVariable(Substitution):
         default_value: what to take where it is not set.
     """
 
-    def __init__(self, name: SomeSubstitutionsType, *, default_value: SomeSubstitutionsType | None = None) -> None:
+    def __init__(
+        self, name: SomeSubstitutionsType, *, default_value: SomeSubstitutionsType | None = None
+    ) -> None:
         self.name = normalize_to_list_of_substitutions(name)
         self._default = None if default_value is None else normalize_to_list_of_substitutions(default_value)
 

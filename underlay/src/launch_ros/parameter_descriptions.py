@@ -65,7 +65,9 @@ class ParameterFile:
             ``$(find-pkg-prefix <package>)`` in it; the first two may be followed by a default value.
     """
 
-    def __init__(self, param_file: SomeSubstitutionsType | os.PathLike[str], *, allow_substs: bool = False) -> None:
+    def __init__(
+        self, param_file: SomeSubstitutionsType | os.PathLike[str], *, allow_substs: bool = False
+    ) -> None:
         path = os.fspath(param_file) if isinstance(param_file, os.PathLike) else param_file
         self.param_file = normalize_to_list_of_substitutions(path)
         self.allow_substs = allow_substs

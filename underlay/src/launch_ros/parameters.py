@@ -71,7 +71,9 @@ class _Dumper(yaml.SafeDumper):
     """Quotes every text, as the two parsers disagree about which texts are numbers."""
 
 
-_Dumper.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
+_Dumper.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+)
 
 
 def as_parameters(given: Any) -> Mapping[Any, Any] | ParameterFile:

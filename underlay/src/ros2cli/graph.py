@@ -159,7 +159,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         value = list(value)
     elif hasattr(value, "tolist"):
-        value = value[: _SHOWN + 1].tolist()
+        value = value[:_SHOWN + 1].tolist()
     if isinstance(value, (list, tuple, array.array)):
         shown = [_plain(item) for item in value[:_SHOWN]]
         return [*shown, "..."] if len(value) > _SHOWN else shown

@@ -25,7 +25,9 @@ _SCALARS: dict[int, Any] = {
 }
 
 
-def read_points(cloud: PointCloud2, field_names: Sequence[str] | None = None, skip_nans: bool = False) -> NDArray[Any]:
+def read_points(
+    cloud: PointCloud2, field_names: Sequence[str] | None = None, skip_nans: bool = False
+) -> NDArray[Any]:
     """The points of a cloud, without copying them where all are wanted.
 
     Args:

@@ -139,7 +139,9 @@ class TimerAction(Action):
         condition: Condition | None = None,
     ) -> None:
         super().__init__(condition=condition)
-        self._period = normalize_to_list_of_substitutions(str(period) if isinstance(period, (int, float)) else period)
+        self._period = normalize_to_list_of_substitutions(
+            str(period) if isinstance(period, (int, float)) else period
+        )
         self._actions = list(actions)
         self._task: asyncio.Task[None] | None = None
 

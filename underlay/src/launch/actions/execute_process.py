@@ -141,7 +141,9 @@ class ExecuteProcess(Action):
         finally:
             self._clean_up()
 
-    async def _live(self, context: LaunchContext, process: dict[str, Any], output: str, patience: list[float]) -> bool:
+    async def _live(
+        self, context: LaunchContext, process: dict[str, Any], output: str, patience: list[float]
+    ) -> bool:
         """One life of the process; False if there was none."""
         if context.is_shutdown:
             return False

@@ -46,7 +46,9 @@ class DeclareLaunchArgument(Action):
         if choices is not None and isinstance(default_value, str) and default_value not in choices:
             raise RuntimeError(f'default_value "{default_value}" of argument "{name}" is not one of {choices}')
         self.name = name
-        self.default_value = None if default_value is None else normalize_to_list_of_substitutions(default_value)
+        self.default_value = (
+            None if default_value is None else normalize_to_list_of_substitutions(default_value)
+        )
         self.choices = choices
         self.description = description or "no description given"
         if choices is not None:
