@@ -82,8 +82,8 @@ class DepthCompleter:
         self.device = _choose_device(device, self.model, network)
         fold_batch_norm(network)
         self.network = network.to(self.device)
-        # A GPU's own way to run the network is found on the first frame.
-        self._execution = None if self.device.type == "cuda" else on_cpu(network)
+        # How the network is run; a GPU's own way is found on the first frame.
+        self.execution = None if self.device.type == "cuda" else on_cpu(network)
         curves = self.network.calibration
         self.calibration = Calibration(curves, self.device) if curves else None
         self._estimator = MonocularEstimator(estimator, self.device) if estimator else None
@@ -181,9 +181,9 @@ class DepthCompleter:
 
     def _run(self, inputs: Inputs) -> NetworkOutput:
         try:
-            if self._execution is None:
-                self._execution = fastest(self.network, inputs)
-            return self._execution.run(self.network, inputs)
+            if self.execution is None:
+                self.execution = fastest(self.network, inputs)
+            return self.execution.run(self.network, inputs)
         except (torch.OutOfMemoryError, RuntimeError) as error:
             if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
                 raise

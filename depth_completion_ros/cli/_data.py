@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def add_data_options(parser: argparse._ActionsContainer) -> None:
     """Adds --cache, --frames, --lines, --points and --holes; --data is each command's own.
 
-    The last three make ``given``, a list in the order in which they were asked for, None without any.
+    What the last three say is told by :func:`amounts_given`.
     """
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep frames there once they are made or read")
     parser.add_argument("--frames", type=frame_range, metavar="A:B", help="frames A to B-1 only")
@@ -28,7 +28,7 @@ def add_data_options(parser: argparse._ActionsContainer) -> None:
         ("points", "or so many of the measured pixels, at random, e.g. 1000,500,200"),
         ("holes", "or all but random holes over this share of the image, e.g. 0.15,0.4"),
     ):
-        numbers = partial(given, unit)
+        numbers = partial(_amounts, unit)
         parser.add_argument(f"--{unit}", dest="given", action="extend", type=numbers, metavar="N,N,...", help=example)
 
 
@@ -94,10 +94,15 @@ def frame_range(text: str) -> slice:
     return slice(int(first or 0), int(last) if last else None)
 
 
-def given(unit: str, text: str) -> list[Given]:
+def amounts_given(options: argparse.Namespace, otherwise: str) -> list[Given]:
+    """What --lines, --points and --holes asked for, each once, in order; else ``otherwise``, as --lines takes it."""
+    return list(dict.fromkeys(options.given or _amounts("lines", otherwise)))
+
+
+def _amounts(unit: str, text: str) -> list[Given]:
     """``32,16`` of ``lines``, ``points`` or ``holes``; ``all``, as in ``all,32,16``, is everything."""
     try:
-        return list(dict.fromkeys(_amount(unit, word) for word in text.split(",")))
+        return [_amount(unit, word) for word in text.split(",")]
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} are no numbers of {unit}: {error}") from error
 

@@ -7,9 +7,7 @@ import json
 import sys
 from typing import Any
 
-from depth_completion_ros.cli._data import add_data_options, given, read_frames
-
-_LINES = "all,32,16,8,4"  # unless something else is asked for
+from depth_completion_ros.cli._data import add_data_options, amounts_given, read_frames
 
 
 def add_parser(subparsers: Any) -> None:
@@ -37,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     from depth_completion_ros.evaluation.calibration import calibrate
     from depth_completion_ros.pipeline import DepthCompleter
 
-    amounts = options.given or given("lines", _LINES)
+    amounts = amounts_given(options, "all,32,16,8,4")
     if options.checkpoint == "classical":
         fitted = calibrate(DepthCompleter("classical", options.device), read_frames(options), amounts)
         lines = ",".join(f"\n{json.dumps(name)}: {json.dumps(curve)}" for name, curve in fitted.curves.items())

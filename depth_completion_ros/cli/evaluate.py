@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from depth_completion_ros.cli._data import add_data_options, read_frames
+from depth_completion_ros.cli._data import add_data_options, amounts_given, read_frames
 from depth_completion_ros.cli._model import add_model_options, load_model
 
 if TYPE_CHECKING:
@@ -67,14 +67,14 @@ def run(options: argparse.Namespace) -> int:
 def _evaluate_models(options: argparse.Namespace) -> int:
     from depth_completion_ros.evaluation.baselines import BASELINES
     from depth_completion_ros.evaluation.comparison import Method, compare
-    from depth_completion_ros.evaluation.given import EVERYTHING
     from depth_completion_ros.evaluation.plots import draw
     from depth_completion_ros.evaluation.tables import csv_files, report
 
     if options.json or options.by_order:
         raise ValueError("--json and --by-order belong to folders; with --data, --output writes CSV files")
     methods: dict[str, Method] = {**BASELINES, **_models(options)}
-    results = compare(read_frames(options), methods, options.given or [EVERYTHING], degraded=options.robustness)
+    amounts = amounts_given(options, "all")
+    results = compare(read_frames(options), methods, amounts, degraded=options.robustness)
     text = report(results)
     print(text)
     if options.output:

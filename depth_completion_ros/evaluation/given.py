@@ -60,15 +60,14 @@ class Given:
             if frame.points is None or frame.rings is None or self.lines > int(frame.rings.max(initial=-1)) + 1:
                 return None
             frame = hold_out(frame, self.lines)
-        elif self.points is not None or self.holes is not None:
+        elif self.points is not None:
             measured = sparse_depth_of(frame)
-            if np.count_nonzero(measured) < (self.points or 0):
+            if np.count_nonzero(measured) < self.points:
                 return None
-            if self.points is not None:
-                kept = keep_points(measured, self.points, rng)
-            else:
-                kept = cut_holes(measured, self.holes or 0, rng)
-            frame = _with_depth(frame, kept, measured)
+            frame = _with_depth(frame, keep_points(measured, self.points, rng), measured)
+        elif self.holes is not None:
+            measured = sparse_depth_of(frame)
+            frame = _with_depth(frame, cut_holes(measured, self.holes, rng), measured)
         if frame.ground_truth is None or not frame.ground_truth.any() or not sparse_depth_of(frame).any():
             return None
         return frame
@@ -81,8 +80,15 @@ def _with_depth(frame: Frame, kept: NDArray[np.float32], measured: NDArray[np.fl
         truth = np.where(kept > 0, np.float32(0), measured)
         if frame.points is not None:
             truth = drop_occluded(truth, kept)
-    frame = replace(frame, points=None, rings=None, depth_camera=None, extrinsic=np.eye(4), depth=kept)
-    return replace(frame, ground_truth=truth)
+    return replace(
+        frame,
+        points=None,
+        rings=None,
+        extrinsic=np.eye(4),
+        depth=kept,
+        depth_camera=None,
+        ground_truth=truth,
+    )
 
 
 EVERYTHING: Final = Given()

@@ -32,7 +32,7 @@ from depth_completion_ros.training.sparsity import Sparsity, draw_lines
 _logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 50  # to draw a crop with anything in it
-_IN_A_ROW = 20  # frames without
+_IN_A_ROW = 20  # frames without: then it is the data, not a frame
 _LUMA = (0.299, 0.587, 0.114)
 
 

@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from walls import wall
 
-from depth_completion_ros import Camera, datasets
+from depth_completion_ros import datasets
 from depth_completion_ros.cli.main import main
 from depth_completion_ros.datasets import IndexedSource
 from depth_completion_ros.evaluation.metrics import depth_errors, mean_errors
-from depth_completion_ros.frame import Frame
 from depth_completion_ros.images import read_depth_png, write_depth_png
 
 KITTI = "2011_09_26_drive_0002_sync_{}_{:010d}_image_02.png"
@@ -137,8 +137,6 @@ def test_folder_without_pictures_is_named(tmp_path, capsys):
 @pytest.fixture
 def recording(monkeypatch):
     """A source by the name of ``walls``: three frames of a wall that 16 LiDAR lines see."""
-    camera = Camera(64, 48, 60.0, 60.0, 31.5, 23.5)
-    v, u = (each.ravel() for each in np.meshgrid(np.arange(1, 48, 3), np.arange(0, 64, 2), indexing="ij"))
 
     class Walls(IndexedSource):
         name = "walls"
@@ -147,10 +145,7 @@ def recording(monkeypatch):
             return 3
 
         def __getitem__(self, index):
-            z = (10 + index) * np.random.default_rng(index).uniform(0.9, 1.1, len(u))
-            points = np.stack([(u - camera.cx) / camera.fx * z, (v - camera.cy) / camera.fy * z, z], 1)
-            truth = np.full((48, 64), 10.0 + index, np.float32)
-            return Frame(index, camera, points=points.astype(np.float32), rings=v // 3, ground_truth=truth)
+            return wall(index, 10.0 + index)
 
     monkeypatch.setattr(datasets, "open_source", lambda path: {"walls": Walls()}[path])
     return "walls"
@@ -177,6 +172,14 @@ def test_depth_may_lose_lines_points_and_holes(recording, capsys):
     columns = [column.strip() for column in out.splitlines()[2].strip("|").split("|")]
     expected = [f"{given} (3 frames)" for given in ("200 points", "50 points", "8 lines", "40 % holes")]
     assert columns == ["", *expected, "ms, median"]
+
+
+def test_what_is_asked_for_twice_is_given_once(recording, capsys):
+    amounts = ("--lines", "all,8", "--points", "50,all", "--lines", "8")
+    status, out, _ = evaluate(capsys, "--data", recording, "--model", "classical", *amounts)
+    assert status == 0
+    for given in ("everything", "8 lines", "50 points"):
+        assert out.splitlines()[2].count(f"{given} (3 frames)") == 1
 
 
 def test_lines_that_no_frame_has_are_refused(recording, capsys):

@@ -80,7 +80,7 @@ def test_bfloat16_leaves_the_depth_of_shipped_weights_as_it_is(model):
     image = rng.integers(0, 256, (96, 160, 3), np.uint8)
     depths = []
     for half in (False, True):
-        completer._execution = Execution(half=half)
+        completer.execution = Execution(half=half)
         depths.append(completer(image, sparse).depth)
     error = np.abs(depths[1] / depths[0] - 1)
     assert 0 < np.median(error) < 1e-3 and np.quantile(error, 0.99) < 0.01

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +28,8 @@ Sensor = Scanner | Tof | TofSpots
 # The bottom of KITTI's colour images, as the depth completion benchmark crops them.
 STREET_CAMERA: Final = Camera(1216, 352, 721.5377, 721.5377, 596.5593, 149.854)
 ROOM_CAMERA: Final = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
+
+ROOM_SENSORS: Final[dict[str, Sensor]] = {"tof": Tof(), "spots": TofSpots(), **LIDARS}
 
 _FARTHEST: Final = 120.0  # metres of ground truth
 _CLOSEST: Final = 0.7  # metres that a view needs before it,
@@ -222,7 +223,7 @@ class SyntheticRooms(_Frames):
     version = 3
     kind = "rooms"
     key = 0.28
-    known_sensors = types.MappingProxyType({"tof": Tof(), "spots": TofSpots(), **LIDARS})
+    known_sensors = ROOM_SENSORS
 
     def __init__(
         self,
@@ -248,8 +249,9 @@ class SyntheticRooms(_Frames):
         if isinstance(sensor, Scanner):
             beside *= 2
         way = (view.pose.shifted(beside).position - view.pose.position)[None]
-        if view.scene.cast(rays_from(view.pose.position, way.astype(np.float32))).distance < 1.2:
-            beside = -beside  # it would be on the other side of a wall
+        # In lengths of the way: nothing may stand on it, nor right behind its end.
+        if view.scene.cast(rays_from(view.pose.position, way.astype(np.float32))).distance[0] < 1.2:
+            beside = -beside  # or it would be on the other side of a wall
         if isinstance(sensor, Scanner):
             ahead = view.pose.axes[2]
             heading = float(np.arctan2(ahead[1], ahead[0]))
