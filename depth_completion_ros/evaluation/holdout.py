@@ -12,9 +12,7 @@ from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.projection import project_points
 from depth_completion_ros.geometry.scan_lines import keep_lines
 
-# A return is hidden from the camera if another one, this near beside it, has less than this part of its depth.
-_COLUMNS, _ROWS = 3, 4
-HIDDEN_RATIO = 0.85
+HIDDEN_RATIO = 0.85  # of its depth: a return is hidden from the camera if another one beside it has less
 
 
 def hold_out(frame: Frame, lines: int) -> Frame:
@@ -47,16 +45,20 @@ def hold_out(frame: Frame, lines: int) -> Frame:
     return replace(frame, points=frame.points[kept], rings=frame.rings[kept], ground_truth=ground_truth)
 
 
-def drop_occluded(depth: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+def drop_occluded(
+    depth: NDArray[np.float32], others: NDArray[np.float32], columns: int = 3, rows: int = 4
+) -> NDArray[np.float32]:
     """Removes what the camera cannot have seen, because something measured right beside it is much nearer.
 
     Args:
         depth: (H, W) metres, 0 = not measured.
         others: (H, W) metres, further measurements of the same instant, 0 = not measured.
+        columns: how far to either side is beside; more finds more of what is hidden, and takes it away from more edges.
+        rows: how far up and down.
 
     Returns:
-        (H, W) ``depth``, with 0 where within 3 columns and 4 rows ``depth`` or ``others`` is below 85 % of it.
+        (H, W) ``depth``, with 0 where within ``columns`` and ``rows`` ``depth`` or ``others`` is below 85 % of it.
     """
     measured = np.minimum(np.where(depth > 0, depth, np.inf), np.where(others > 0, others, np.inf))
-    nearest = cv2.erode(measured, np.ones((2 * _ROWS + 1, 2 * _COLUMNS + 1), np.uint8))
+    nearest = cv2.erode(measured, np.ones((2 * rows + 1, 2 * columns + 1), np.uint8))
     return np.where(nearest < HIDDEN_RATIO * depth, np.float32(0), depth)

@@ -136,12 +136,13 @@ def _confidence(output: Any, batch: Batch) -> Tensor | float:
 
 
 def _within_reach(batch: Batch) -> Tensor:
-    """(N, 1, H, W) weights: what no sensor reaches, above the highest measurement or beyond 80 m, counts little.
+    """(N, 1, H, W) weights: what no sensor reaches, above the highest measurement or beyond 80 m, counts less.
 
-    There the errors are far larger than where depth is measured, and would be all that a network learns from.
+    There the errors are far larger than where depth is measured, and would be all that a network learns from. What is
+    above the highest measurement stands on what is measured, more often than not, and the image shows how high.
     """
     below = (batch.sparse_depth > 0).any(3, keepdim=True).cumsum(2) > 0
-    return torch.where(below & (batch.ground_truth < 80), 1.0, 0.1)
+    return torch.where(batch.ground_truth < 80, torch.where(below, 1.0, 0.5), 0.1)
 
 
 def _emdc(output: Any, batch: Batch) -> Tensor:

@@ -100,3 +100,10 @@ def test_what_has_no_lines_is_refused():
         hold_out(Frame(12, CAMERA, points=np.ones((5, 3), np.float32)), 4)
     with pytest.raises(ValueError, match="9 scan lines of a LiDAR with 8"):
         hold_out(frame_of(wall()), 9)
+
+
+def test_what_is_beside_can_be_taken_wider():
+    depth = np.zeros((40, 40), np.float32)
+    depth[20, 20], depth[28, 26] = 10, 5
+    for columns, rows, kept in ((3, 4, 10), (6, 7, 10), (5, 8, 10), (6, 8, 0)):
+        assert drop_occluded(depth, np.zeros_like(depth), columns, rows)[20, 20] == kept
