@@ -1,1 +1,1 @@
-"""Spatial propagation: each file has a readable, differentiable reference and the fast paths that must equal it."""
+"""Spatial propagation: each file has a readable, differentiable reference, and its fast paths must equal it."""
