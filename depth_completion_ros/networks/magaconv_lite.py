@@ -7,8 +7,8 @@ the paper but not their sizes:
 * Of the image it sees local contrasts, whatever its colours and light.
 * What was measured spreads by guided diffusion (:mod:`~depth_completion_ros.networks.propagation.diffusion`), at half
   size; the features say across which pixels, how far the measurements are to be trusted, and how far the planes
-  through them (:mod:`~depth_completion_ros.networks.planes`). Depth itself spreads rather than its logarithm or its
-  inverse, which leave the holes of real cameras nearer than they are.
+  through them (:mod:`~depth_completion_ros.networks.planes`). Depth itself spreads: holes filled with means of its
+  logarithm, or of its inverse, come out nearer than they are.
 * Full size combines the pixels of half size, so that edges stay sharp; where there are measurements it is a mean of a
   few, which has less noise. Both are corrected, pixel by pixel, within the spread of the measurements around.
 * A head filters a third of the channels, each by itself (Tan and Le, "MixConv", BMVC 2019).
