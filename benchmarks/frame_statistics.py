@@ -21,6 +21,7 @@ import numpy as np
 
 from depth_completion_ros.datasets import open_source
 from depth_completion_ros.datasets.synthetic import LIDARS, SyntheticFrames, SyntheticRooms
+from depth_completion_ros.evaluation.holdout import drop_occluded
 from depth_completion_ros.frame import Frame
 
 _HEIGHT = 352
@@ -108,8 +109,8 @@ def of_scan(frame: Frame) -> dict[str, float]:
     apart = (further[1:] > 0.5 + 0.03 * at) & (further[:-1] > 0.5 + 0.03 * at)
     answer["scan: apart from both neighbours, %"] = 100 * float(apart[inner].mean())
     depth = _sparse_depth(frame)
-    around = cv2.erode(np.where(depth > 0, depth, np.inf).astype(np.float32), np.ones((9, 7), np.uint8))
-    answer["scan: hidden by nearer points, %"] = 100 * float((around < 0.85 * depth)[depth > 0].mean())
+    seen = drop_occluded(depth, depth) > 0
+    answer["scan: hidden by nearer points, %"] = 100 * float((~seen)[depth > 0].mean())
     return answer
 
 

@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--model", default="mspn,classical")
     options = parser.parse_args()
     frames = list(open_source(str(options.recording)))
+    scans = [sparse_depth_of(frame) for frame in frames]
     completers = {name: DepthCompleter(name, "cpu") for name in options.model.split(",")}
     print(f"{'':>8}{'beside':>10}{'left':>8}" + "".join(f"{name:>16}" for name in completers))
     for lines in map(int, options.lines.split(",")):
@@ -37,8 +38,8 @@ def main() -> None:
         depths = {name: [each.complete(frame).depth for frame in held_out] for name, each in completers.items()}
         for columns, rows in _BESIDE:
             truths = [
-                drop_occluded(given.ground_truth, sparse_depth_of(whole), columns, rows)
-                for given, whole in zip(held_out, frames, strict=True)
+                drop_occluded(given.ground_truth, scan, columns, rows)
+                for given, scan in zip(held_out, scans, strict=True)
             ]
             left = np.mean([(t > 0).sum() / (f.ground_truth > 0).sum() for t, f in zip(truths, held_out, strict=True)])
             row = f"{lines:>8}{f'{columns} x {rows}':>10}{100 * left:7.1f}%"

@@ -31,7 +31,7 @@ from depth_completion_ros.networks.lite import (
     bounded,
     contrasts,
     doubled,
-    start_at_zero,
+    start_at,
 )
 from depth_completion_ros.networks.mobilenet import MobileNetV2
 from depth_completion_ros.networks.planes import NearCorrection, Surroundings, look_around
@@ -78,7 +78,7 @@ class EMDCLite(LiteNetwork):
         self.decoder = nn.ModuleList(DecoderStage(below, width) for below, width in pairwise((last, *_DECODER)))
         features = _DECODER[-1]
         self.global_head = nn.Conv2d(features, 1, 3, padding=1)
-        start_at_zero(self.global_head, 1)
+        start_at(self.global_head, [0.0])
 
         relu = nn.ReLU(inplace=True)
         self.local_branch = nn.Sequential(
@@ -86,7 +86,7 @@ class EMDCLite(LiteNetwork):
         )
         self.near = NearCorrection(_LOCAL)
         self.local_head = nn.Conv2d(_LOCAL, 1, 3, padding=1)
-        start_at_zero(self.local_head, 1)
+        start_at(self.local_head, [0.0])
 
         self.fusion = nn.Conv2d(_LOCAL + features, 1, 3, padding=1)
         self.propagation = FunnelPropagation(features, _FUNNEL)

@@ -6,6 +6,8 @@ relative to the mean of the measurements (see :mod:`~depth_completion_ros.networ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -130,7 +132,7 @@ class GuidedUpsample(nn.Module):
         self.head = nn.Conv2d(width, 4 * 4, 3, padding=1)
         self.correction = nn.Conv2d(width, 1, 3, padding=1) if corrects else None
         if self.correction is not None:
-            start_at_zero(self.correction, 1)
+            start_at(self.correction, [0.0])
 
     def forward(self, features: Tensor, maps: Tensor) -> Tensor:
         """Features (N, width, h, w) and maps (N, C, h, w), the first log depth -> (N, C, 2 h, 2 w), float32."""
@@ -146,11 +148,13 @@ class GuidedUpsample(nn.Module):
         return functional.pixel_shuffle(torch.stack(quarters, 2).flatten(1, 2), 2)
 
 
-def start_at_zero(head: nn.Conv2d, outputs: int) -> None:
-    """Lets the last ``outputs`` channels answer 0 before training."""
+def start_at(head: nn.Conv2d, answers: Sequence[float]) -> None:
+    """Lets the last channels of a head, one for each of ``answers``, answer these before training."""
     assert head.bias is not None
+    outputs = len(answers)
     nn.init.zeros_(head.weight[-outputs:])
-    nn.init.zeros_(head.bias[-outputs:])
+    with torch.no_grad():
+        head.bias[-outputs:] = torch.tensor(answers)
 
 
 def limited(correction: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ from depth_completion_ros.networks.lite import (
     bounded,
     contrasts,
     doubled,
-    start_at_zero,
+    start_at,
 )
 from depth_completion_ros.networks.magaconv_layers import BidFusion, ColorEncoder, DepthEncoder, GatedUpsample
 from depth_completion_ros.networks.planes import Surroundings, look_around
@@ -76,13 +76,10 @@ class MagaConvLite(LiteNetwork):
         self.pixels = nn.Conv2d(5, half, 2, 2)
         self.to_half = GatedUpsample(quarter, 3 * half + _TOLD, half)
         self.spread = nn.Conv2d(half, 4, 3, padding=1)
-        start_at_zero(self.spread, 4)
-        assert self.spread.bias is not None
-        with torch.no_grad():
-            self.spread.bias.copy_(torch.tensor([_LINKED, _LINKED, _TRUSTED, _FARTHEST]))
+        start_at(self.spread, [_LINKED, _LINKED, _TRUSTED, _FARTHEST])
         self.to_full = GuidedUpsample(half, corrects=False)
         self.head = nn.Conv2d(half, 2 * 4, 3, padding=1)
-        start_at_zero(self.head, 2 * 4)
+        start_at(self.head, [0.0] * 2 * 4)
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

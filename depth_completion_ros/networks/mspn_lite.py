@@ -33,7 +33,7 @@ from depth_completion_ros.networks.lite import (
     contrasts,
     doubled,
     limited,
-    start_at_zero,
+    start_at,
 )
 from depth_completion_ros.networks.planes import (
     CELL,
@@ -113,8 +113,7 @@ class MSPNLite(LiteNetwork):
         self.decode_half = DecoderStage(quarter, half, found=2)
         self.detail = NearCorrection(half)
         self.choice = nn.Conv2d(half, len(_CHOICE), 3, padding=1)
-        nn.init.zeros_(self.choice.weight)
-        self.choice.bias = nn.Parameter(torch.tensor(_CHOICE))
+        start_at(self.choice, _CHOICE)
         self.half_upsample = GuidedUpsample(half, corrects=False)
         self.confidence = nn.Conv2d(half + 4, 1, 3, padding=1)
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
@@ -202,7 +201,7 @@ class _Propagation(nn.Module):
         self.layer.position_bias = nn.Parameter((near[:, None] + near)[None])
         # How fast trust in a measurement falls with the logarithm of its ratio to the prediction.
         self.doubt = nn.Parameter(torch.tensor(2.0))
-        start_at_zero(self.head, 2)
+        start_at(self.head, [0.0] * 2)
 
     def forward(self, features: Tensor, base: Tensor, known: Surroundings, iterations: int) -> tuple[Tensor, Tensor]:
         """The depth before, (N, 1, h, w), and depth and mask after propagation, (N, 2, h, w)."""

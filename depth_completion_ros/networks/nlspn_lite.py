@@ -30,7 +30,7 @@ from depth_completion_ros.networks.lite import (
     bounded,
     contrasts,
     doubled,
-    start_at_zero,
+    start_at,
 )
 from depth_completion_ros.networks.planes import NearCorrection, Surroundings, continue_upright, look_around
 from depth_completion_ros.networks.propagation.neighbours import (
@@ -83,7 +83,7 @@ class NLSPNLite(LiteNetwork):
         self.near = NearCorrection(half)
         # Of the initial depth its correction and its confidence, and of every neighbour the offset and the affinity.
         self.head = nn.Conv2d(half, 2 + 3 * len(GRID), 3, padding=1)
-        start_at_zero(self.head, self.head.out_channels)
+        start_at(self.head, [0.0] * self.head.out_channels)
         self.normalise_affinity = AffinityNormalisation("TGASS")
         self.upsample = GuidedUpsample(half, corrects=False)
         self.confidence = nn.Conv2d(half + 4, 1, 3, padding=1)
