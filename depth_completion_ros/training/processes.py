@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -74,6 +75,9 @@ def join_processes(device: str = "auto") -> Iterator[Processes]:
             chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
         torch.cuda.set_device(chosen)
     if count > 1:
+        # Its functions have the group of their import for a default. Imported later, by DistributedDataParallel, they
+        # would keep the group's threads running into the end of the interpreter, where these can abort the process.
+        import_module("torch.distributed.nn.functional")
         distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
         yield Processes(rank, count, chosen)

@@ -151,3 +151,6 @@ if __name__ == "__main__":
         source = Fatal(frames, folder / "maker")
         others = {"held_out": [Planes(1)], "held_out_every": 4}
         tiny_trainer(folder, source=source, processes=joined, workers=workers, **others).run()
+    # What goes on at the end of the interpreter can abort the process, now and then.
+    threads = [task.read_text() for task in Path("/proc/self/task").glob("*/comm")]
+    assert not [name for name in threads if "gloo" in name], threads
