@@ -7,6 +7,8 @@ Ours, after Hou et al. (ECCV 2022, see :mod:`~depth_completion_ros.networks.emdc
 * Both branches start from local planes through the measurements (:mod:`~depth_completion_ros.networks.planes`) and are
   told how far these may be wrong. The global depth differs from them by what a MobileNetV2 of half the width predicts;
   the local one also by the measurements next to a pixel, as far as its branch finds that they belong together.
+* Before the funnel, whose reach is short where spots are few, measurements spread along the lines of pixels
+  (:mod:`~depth_completion_ros.networks.propagation.recursive`), and every pixel chooses how much it takes of that.
 * Branches, blend and propagation work at half the image, where every pixel takes a learned convex combination from.
 * The funnel has three stages, which start out by keeping most of the depth that they get. Outside of the image there is
   the depth at its border.
@@ -28,6 +30,7 @@ from depth_completion_ros.networks.lite import (
     DecoderStage,
     GuidedUpsample,
     LiteNetwork,
+    Spreading,
     bounded,
     contrasts,
     doubled,
@@ -45,6 +48,7 @@ _LOCAL = 16
 _FUNNEL = ((3, (1, 2, 3)), (2, (1, 2)), (2, (1,)))
 _REACH = 3  # its largest dilation
 _KEPT = 4.0  # logit, before training, of the share that a pixel keeps in a step of the propagation
+_NEAREST = 0.02  # of the mean measurement
 _TOLD = 5
 _DOUBTS = 3
 
@@ -58,12 +62,14 @@ class EMDCOutput(NetworkOutput):
         global_depth: of the branch that sees the whole image.
         local_weight: (N, 1, H, W) share of the local depth in the blend; the global one has the rest. In preset
             ``paper`` it is the confidence times a factor that is learned from 0 on, without bounds.
+        spread_depth: as the measurements spread of themselves, of preset ``lite``.
         confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of preset ``lite``, which is trained to tell it.
     """
 
     local_depth: Tensor
     global_depth: Tensor
     local_weight: Tensor
+    spread_depth: Tensor | None = None
     confidence_logit: Tensor | None = None
 
 
@@ -91,6 +97,7 @@ class EMDCLite(LiteNetwork):
         self.fusion = nn.Conv2d(_LOCAL + features, 1, 3, padding=1)
         self.propagation = FunnelPropagation(features, _FUNNEL)
         _keep_most(self.propagation)
+        self.spreading = Spreading(features)
         self.upsample = GuidedUpsample(features, corrects=False)
         self.confidence = nn.Conv2d(features + _LOCAL + _DOUBTS, 1, 3, padding=1)
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
@@ -113,13 +120,15 @@ class EMDCLite(LiteNetwork):
         both = torch.cat([features, local], 1)
         local_weight = self.fusion(both).float().sigmoid()
         blended = torch.lerp(global_depth, local_depth, local_weight)
-        depth = self._propagate(features, blended, measured)
+        # Means of depth: those of its logarithm come out nearer than what they are to fill.
+        chosen, spread = self.spreading(features, blended.exp(), known.measured.exp(), measured)
+        depth = self._propagate(features, chosen.clamp(min=_NEAREST).log(), measured)
 
         logit = doubled(self.confidence(torch.cat([both, told[:, 2:]], 1)))
         anything = known.anything
-        logs = self.upsample(features, depth), doubled(local_depth), doubled(global_depth)
+        logs = self.upsample(features, depth), *(doubled(each) for each in (local_depth, global_depth, spread.log()))
         depths = [anything * (known.scale + each).exp() for each in logs]
-        maps = (depths[0], anything * logit.sigmoid(), *depths[1:], doubled(local_weight), logit)
+        maps = (depths[0], anything * logit.sigmoid(), *depths[1:3], doubled(local_weight), depths[3], logit)
         return EMDCOutput(*(each[..., :height, :width] for each in maps))
 
     def _features(self, image: Tensor, known: Surroundings) -> Tensor:

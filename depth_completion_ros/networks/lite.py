@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.layers import conv_block, residual_stage
+from depth_completion_ros.networks.propagation.recursive import spread
 from depth_completion_ros.networks.registry import CompletionNetwork
 
 _LUMA = (0.299, 0.587, 0.114)
@@ -21,6 +22,10 @@ _REACHES = (2, 6, 18)  # around a cell of 4x4 pixels, in such cells
 _FAINTEST = 0.1  # deviation of the logarithm that is noise rather than contrast
 # How far a bounded correction goes: this many deviations of the measurements around, and this.
 _DEVIATIONS, _LEAST = 2.0, 0.02
+# Before training, of what spreads: it reaches some 10 pixels, measurements rule, and a pixel takes little of it.
+_AFFINITY = (2.0,) * 4  # logits
+_TRUST, _MOST_TRUST = (2.0, -8.0), 12.0  # logarithms
+_CHOICE = (2.0, 0.0, 0.0)  # logits
 _PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))  # rows and columns
 
 
@@ -146,6 +151,44 @@ class GuidedUpsample(nn.Module):
             taps = [padded[..., down + y : down + y + height, right + x : right + x + width] for y, x in _PAIRS]
             quarters.append(sum(weights[:, part, tap, None] * old for tap, old in enumerate(taps)))
         return functional.pixel_shuffle(torch.stack(quarters, 2).flatten(1, 2), 2)
+
+
+class Spreading(nn.Module):
+    """Lets measurements spread, along the lines of pixels, and every pixel choose what it takes of that.
+
+    It chooses between what was found without that; this, corrected by what measurements that reach the pixel differ
+    from it; and their depth itself. Behind an edge, what was found is often a mixture of what is on its two sides, and
+    so are corrections of it; a wall or a road goes on as it was found. The features tell across which pixels something
+    spreads, and how far the measurements are to be trusted, and what was found where there are none.
+
+    Args:
+        width: channels of the features.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(width, 4 + 2 + 3, 3, padding=1)
+        start_at(self.head, [*_AFFINITY, *_TRUST, *_CHOICE])
+
+    def forward(self, features: Tensor, found: Tensor, measured: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+        """What the pixels choose, and the depth that spreads.
+
+        Args:
+            features: (N, width, h, w).
+            found: (N, 1, h, w) depth, of any kind that has a mean.
+            measured: (N, 1, h, w) depth of the same kind; what stands where there is none does not matter.
+            there: (N, 1, h, w) bool, where it was measured.
+
+        Returns:
+            (N, 1, h, w) float32 each.
+        """
+        answers = self.head(features).float().contiguous()  # map by map, lines are passed along faster
+        affinity, of_measured, of_found, choice = answers.split([4, 1, 1, 3], 1)
+        trust = torch.where(there, of_measured, of_found).clamp(-_MOST_TRUST, _MOST_TRUST).exp()
+        depth = torch.where(there, measured, found)
+        depth, difference = spread(torch.cat([depth, depth - found], 1), trust, affinity.sigmoid()).split(1, 1)
+        choices = torch.cat([found, found + difference, depth], 1)
+        return (choice.softmax(1) * choices).sum(1, keepdim=True), depth
 
 
 def start_at(head: nn.Conv2d, answers: Sequence[float]) -> None:

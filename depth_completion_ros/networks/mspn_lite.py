@@ -13,7 +13,11 @@ Ours, after Jun et al. (CVPR 2024, see :mod:`~depth_completion_ros.networks.mspn
 * At half the image, every pixel chooses between what was propagated, the plane, and the plane corrected by the
   measurements next to it, which know more where they are dense. Nothing is added to that: a last correction by the
   features alone served the data of the training and harmed all other.
-* Above the highest measurements, which tell nothing about it, depth continues upright, unless an estimate does tell.
+* Above the highest measurements depth continues upright, unless an estimate tells more.
+* Last, measurements spread along the lines of pixels (:mod:`~depth_completion_ros.networks.propagation.recursive`) up
+  to the edges that the features know, and every pixel chooses how much it takes of that: the crown of a tree, above
+  the top line of a LiDAR, takes the depth of its trunk. What spreads has a loss of its own: without it, it is of no
+  use for long, and hardly ever chosen.
 * The confidence is a further output, which training makes the probability that the depth is within 5 % of the truth.
 """
 
@@ -30,6 +34,7 @@ from depth_completion_ros.networks.lite import (
     EncoderStage,
     GuidedUpsample,
     LiteNetwork,
+    Spreading,
     contrasts,
     doubled,
     limited,
@@ -67,11 +72,13 @@ class MSPNOutput(NetworkOutput):
     Attributes:
         initial_depth: (N, 1, H, W) metres before propagation.
         propagated_depth: (N, 1, H, W) metres right after it, of a network that goes on from there.
+        spread_depth: (N, 1, H, W) metres, as the measurements spread of themselves, of a network that lets them.
         confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of a network that is trained to tell it.
     """
 
     initial_depth: Tensor
     propagated_depth: Tensor | None = None
+    spread_depth: Tensor | None = None
     confidence_logit: Tensor | None = None
 
 
@@ -114,6 +121,7 @@ class MSPNLite(LiteNetwork):
         self.detail = NearCorrection(half)
         self.choice = nn.Conv2d(half, len(_CHOICE), 3, padding=1)
         start_at(self.choice, _CHOICE)
+        self.spreading = Spreading(half)
         self.half_upsample = GuidedUpsample(half, corrects=False)
         self.confidence = nn.Conv2d(half + 4, 1, 3, padding=1)
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
@@ -161,15 +169,17 @@ class MSPNLite(LiteNetwork):
         depth = (shares * choices).sum(1, keepdim=True)
         if estimate is None:
             depth = continue_upright(depth, known.count > 0)
+        depth, spread = self.spreading(features, depth, known.measured, known.count > 0)
         logit = self.confidence(torch.cat([features, torch.cat([known.doubts(), mask], 1).to(features.dtype)], 1))
         logs = (
             self.half_upsample(features, depth),
             functional.interpolate(initial, image.shape[-2:], mode="bilinear", align_corners=False),
             doubled(propagated),
+            doubled(spread),
         )
-        depth, initial, propagated = ((scale + each).exp()[..., :height, :width] for each in logs)
+        depth, initial, propagated, spread = ((scale + each).exp()[..., :height, :width] for each in logs)
         logit = doubled(logit)[..., :height, :width]
-        return MSPNOutput(depth, logit.sigmoid(), initial, propagated, logit)
+        return MSPNOutput(depth, logit.sigmoid(), initial, propagated, spread, logit)
 
     def _encode(self, image: Tensor, known: Surroundings, estimate: Tensor | None) -> list[Tensor]:
         """The maps at 1/2, 1/4, 1/8, 1/16 and 1/32."""

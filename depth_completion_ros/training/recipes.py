@@ -95,7 +95,7 @@ def _silog(output: Any, batch: Batch) -> Tensor:
 def _robust_mspn(output: Any, batch: Batch) -> Tensor:
     """The steps to the depth are told, too, or the last would do without the others."""
     before = _relative(output.initial_depth, batch) + 2 * _relative(output.propagated_depth, batch)
-    return _robust(output, batch) + 0.2 * before
+    return _robust(output, batch) + 0.2 * (before + _relative(output.spread_depth, batch))
 
 
 def _robust_nlspn(output: Any, batch: Batch) -> Tensor:
@@ -103,8 +103,8 @@ def _robust_nlspn(output: Any, batch: Batch) -> Tensor:
 
 
 def _robust_emdc(output: Any, batch: Batch) -> Tensor:
-    branches = _relative(output.local_depth, batch) + _relative(output.global_depth, batch)
-    return _robust(output, batch) + 0.2 * branches
+    parts = output.local_depth, output.global_depth, output.spread_depth
+    return _robust(output, batch) + 0.2 * sum(_relative(depth, batch) for depth in parts)
 
 
 def _robust_auxiliary(output: Any, batch: Batch) -> Tensor:
@@ -209,7 +209,8 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
         ),
         "any": _any(
             loss=_robust_mspn,
-            augmentation=Augmentation(crop=(224, 448), color=0.5),
+            batch=2,
+            augmentation=Augmentation(crop=(320, 640), color=0.5),  # a tree from its trunk to its crown
             sparsity=Sparsity(lines=(2, 64)),
         ),
     },

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from depth_completion_ros.networks.lite import GuidedUpsample, bounded, contrasts
+from depth_completion_ros.networks.lite import GuidedUpsample, Spreading, bounded, contrasts
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -73,3 +73,49 @@ def test_a_bounded_correction_stays_within_what_the_measurements_around_differ_b
     largest = bounded(torch.full((3,), 1e6), deviation)
     assert (largest > 0).all() and (largest <= 2 * deviation + 0.02).all()
     assert torch.equal(bounded(torch.full((3,), -1e6), deviation), -largest)
+
+
+def test_features_say_how_far_measurements_spread_and_what_a_pixel_takes():
+    """The trunk of a tree is measured; of its crown nothing is known but a guess from the wall behind it."""
+    spreading = Spreading(3)
+    rim, edge, chooses = torch.zeros(3, 32, 48)
+    rim[:, 9:11] = rim[:, 29:31] = 1  # to the left and right of the tree
+    chooses[:, 10:30] = 1  # what spreads
+    with torch.no_grad():  # features that say all of it
+        spreading.head.weight[0:2, 1, 1, 1] = -30.0
+        spreading.head.weight[2:4, 0, 1, 1] = -30.0
+        spreading.head.weight[6:, 2, 1, 1] = torch.tensor([-30.0, -30.0, 30.0])
+        spreading.head.bias[:4] = 6.0
+        found = torch.full((1, 1, 32, 48), 30.0)
+        measured, there = torch.full_like(found, 8.0), torch.zeros_like(found, dtype=torch.bool)
+        there[..., 24:26, 12:28] = True
+        features = torch.stack([rim, edge, chooses])[None]
+        depth, spread = (maps[0, 0] for maps in spreading(features, found, measured, there))
+        assert depth[:, 11:29].max() < 9
+        torch.testing.assert_close(spread[:, 11:29], depth[:, 11:29])
+        torch.testing.assert_close(depth[:, :9], found[0, 0, :, :9])
+        torch.testing.assert_close(depth[:, 31:], found[0, 0, :, 31:])
+        # Cut off from the trunk as well, the crown keeps its guess.
+        edge[18:22] = 1
+        features = torch.stack([rim, edge, chooses])[None]
+        depth, _ = (maps[0, 0] for maps in spreading(features, found, measured, there))
+        assert depth[:18, 11:29].min() > 29 and depth[23:, 11:29].max() < 9
+
+
+def test_a_slope_goes_on_as_it_was_found():
+    """Every measurement on it lies half a metre farther than was found."""
+    spreading = Spreading(1)
+    with torch.no_grad():
+        spreading.head.bias[:4] = 6.0
+        spreading.head.bias[6:] = torch.tensor([-30.0, 30.0, -30.0])
+        found = torch.linspace(2, 9, 48).expand(1, 1, 32, 48)
+        there = (torch.arange(48) % 12 == 0).expand_as(found)
+        depth, _ = spreading(torch.zeros(1, 1, 32, 48), found, found + 0.5, there)
+    torch.testing.assert_close(depth, found + 0.5, rtol=0, atol=0.05)
+
+
+def test_before_training_a_pixel_takes_little_of_what_spreads():
+    torch.manual_seed(0)
+    found = torch.full((2, 1, 24, 40), 5.0)
+    depth, _ = Spreading(4)(torch.randn(2, 4, 24, 40), found, found + 1, torch.rand_like(found) < 0.05)
+    assert (depth - found).min() > 0 and (depth - found).max() < 0.25
