@@ -9,7 +9,12 @@ from contextlib import contextmanager
 
 import rclpy
 from ament_index_python.packages import get_package_share_directory
+from rclpy.exceptions import NotInitializedException
 from rclpy.executors import ExternalShutdownException
+from rclpy.impl.implementation_singleton import rclpy_implementation
+
+# What calls of rclpy raise after an interrupt has ended its context: it does so at any time, also within them.
+_CUT_OFF = (NotInitializedException, rclpy_implementation.InvalidHandle, rclpy_implementation.RCLError)
 
 
 @contextmanager
@@ -20,6 +25,9 @@ def ros() -> Iterator[None]:
         yield
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except _CUT_OFF:
+        if rclpy.ok():
+            raise
     finally:
         # launch interrupts every process that is still there, also one that is about to end by itself.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,49 @@
+"""A node's process that is interrupted ends in peace, wherever it is; one that fails says so."""
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import rclpy
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.node import Node
+from depth_completion_ros.ros.running import ros
+
+with ros():
+    {}
+print("over", rclpy.ok())
+"""
+
+
+def run(line):
+    program = [sys.executable, "-c", PROGRAM.format(line)]
+    return subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Node('one')",
+        "raise KeyboardInterrupt",
+        "rclpy.shutdown(); Node('late')",
+        "rclpy.shutdown(); raise rclpy_implementation.RCLError('error creating node: the given context is not valid')",
+        "node = Node('one'); node.destroy_node(); rclpy.shutdown(); node.create_rate(1.0)",
+    ],
+)
+def test_an_interrupt_ends_it_in_peace(line):
+    result = run(line)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "over False\n", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("raise rclpy_implementation.RCLError('no memory')", "no memory"),
+        ("rclpy.shutdown(); raise ValueError('no depth')", "no depth"),
+    ],
+)
+def test_what_fails_says_so(line, message):
+    result = run(line)
+    assert result.returncode == 1 and message in result.stderr
