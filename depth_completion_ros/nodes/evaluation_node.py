@@ -26,7 +26,7 @@ from depth_completion_ros.message_arrays import depth_array, image_array
 from depth_completion_ros.ros.lockstep import COMPLETION, EVALUATION, LATCHED, Introduction
 from depth_completion_ros.ros.messages import nanoseconds
 from depth_completion_ros.ros.parameters import declare, setting
-from depth_completion_ros.ros.running import ros
+from depth_completion_ros.ros.running import interruptible, ros
 
 # Scoring a frame takes longer than completing it at times; nothing that has arrived may be lost.
 _ALL = QoSProfile(depth=200)
@@ -161,7 +161,8 @@ def main() -> int:
             print(f"evaluation_node: {error}", file=sys.stderr)
             return 1
         try:
-            return 1 if node.run() else 0
+            with interruptible():
+                return 1 if node.run() else 0
         except (KeyboardInterrupt, ExternalShutdownException):
             node.write()
     return 0

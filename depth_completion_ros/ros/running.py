@@ -22,17 +22,30 @@ def ros() -> Iterator[None]:
     """ROS communication for as long as a node's process works; an interrupt ends the work, not the clean-up."""
     rclpy.init()
     try:
-        yield
+        with interruptible():
+            yield
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
-    except _CUT_OFF:
-        if rclpy.ok():
-            raise
     finally:
         # launch interrupts every process that is still there, also one that is about to end by itself.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         rclpy.try_shutdown()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # rclpy has put the handler back that it found
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Raises what an interrupt means, wherever in a call of rclpy it came.
+
+    Raises:
+        ExternalShutdownException: a call failed because its context has ended.
+    """
+    try:
+        yield
+    except _CUT_OFF as error:
+        if rclpy.ok():
+            raise
+        raise ExternalShutdownException from error
 
 
 def fast_dds_profiles() -> tuple[str, str]:

@@ -7,9 +7,10 @@ import pytest
 
 PROGRAM = """
 import rclpy
+from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
-from depth_completion_ros.ros.running import ros
+from depth_completion_ros.ros.running import interruptible, ros
 
 with ros():
     {}
@@ -35,6 +36,16 @@ def run(line):
 def test_an_interrupt_ends_it_in_peace(line):
     result = run(line)
     assert (result.returncode, result.stdout, result.stderr) == (0, "over False\n", "")
+
+
+def test_what_it_has_can_be_saved_where_it_was_cut_off():
+    line = """try:
+        with interruptible():
+            rclpy.shutdown(); Node('late')
+    except ExternalShutdownException:
+        print("saved")"""
+    result = run(line)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "saved\nover False\n", "")
 
 
 @pytest.mark.parametrize(
