@@ -126,9 +126,10 @@ class EMDCLite(LiteNetwork):
 
         logit = doubled(self.confidence(torch.cat([both, told[:, 2:]], 1)))
         anything = known.anything
-        logs = self.upsample(features, depth), *(doubled(each) for each in (local_depth, global_depth, spread.log()))
-        depths = [anything * (known.scale + each).exp() for each in logs]
-        maps = (depths[0], anything * logit.sigmoid(), *depths[1:3], doubled(local_weight), depths[3], logit)
+        logs = self.upsample(features, depth), doubled(local_depth), doubled(global_depth), doubled(spread.log())
+        depth, local_depth, global_depth, spread = (anything * (known.scale + each).exp() for each in logs)
+        confidence = anything * logit.sigmoid()
+        maps = depth, confidence, local_depth, global_depth, doubled(local_weight), spread, logit
         return EMDCOutput(*(each[..., :height, :width] for each in maps))
 
     def _features(self, image: Tensor, known: Surroundings) -> Tensor:

@@ -167,9 +167,10 @@ class MSPNLite(LiteNetwork):
         shares = self.choice(features).float().softmax(1)
         choices = torch.cat([propagated, known.plane, known.plane + self.detail(features, known)], 1)
         depth = (shares * choices).sum(1, keepdim=True)
+        measured = known.count > 0
         if estimate is None:
-            depth = continue_upright(depth, known.count > 0)
-        depth, spread = self.spreading(features, depth, known.measured, known.count > 0)
+            depth = continue_upright(depth, measured)
+        depth, spread = self.spreading(features, depth, known.measured, measured)
         logit = self.confidence(torch.cat([features, torch.cat([known.doubts(), mask], 1).to(features.dtype)], 1))
         logs = (
             self.half_upsample(features, depth),
