@@ -6,6 +6,7 @@ The node, the offline evaluation, the benchmark and the command line all go thro
 from __future__ import annotations
 
 import logging
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -172,7 +173,7 @@ class DepthCompleter:
             depth, confidence = output.depth[0, 0].float(), output.confidence[0, 0].float()
             if self.calibration is not None:
                 confidence = self.calibration(depth, confidence, sparse_depth)
-            known = torch.isfinite(depth) & (depth > 0)
+            known = (depth > 0) & (depth < math.inf)  # not NaN, either
             depth = torch.where(known, depth, torch.nan)
             confidence = torch.where(known, confidence, 0.0).clamp(0.0, 1.0)
             depth_array, confidence_array = depth.cpu().numpy(), confidence.cpu().numpy()

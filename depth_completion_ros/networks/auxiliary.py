@@ -32,7 +32,7 @@ from torch.nn import functional
 from depth_completion_ros.networks.gaps import fill_gaps, mean_measurement
 from depth_completion_ros.networks.layers import conv_block, conv_in_float32, upsample_block
 from depth_completion_ros.networks.lite import LiteNetwork, bounded
-from depth_completion_ros.networks.planes import CELL, NearCorrection, Surroundings, continue_upright, look_around
+from depth_completion_ros.networks.planes import CELL, Surroundings, continue_upright, look_around
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, register
 
 _STRIDE = 16  # of the encoder's last map
@@ -133,7 +133,6 @@ class AuxiliaryLite(LiteNetwork):
         *skips, deepest = (len(_KERNELS) * width for width in size.branch)
         self.extractors = FeatureExtractors(deepest, size.extractor, skips[::-1])
         self.depth_decoder = _LiteDecoder(2 * size.extractor[-1], size.decoder, outputs=2)
-        self.near = NearCorrection(size.decoder)
         self.image_decoder = _LiteDecoder(2 * size.extractor[-1], size.decoder, outputs=1)
         for start in self.depth_decoder.head.parameters():  # with no correction
             nn.init.zeros_(start)
@@ -149,10 +148,9 @@ class AuxiliaryLite(LiteNetwork):
         known = look_around(sparse_depth)
         told = _tell(sparse_depth, known).to(self.depth_decoder.head.weight.dtype)
         depth_features, image_features = self.extractors(*self.encoder(told))
-        features = self.depth_decoder.features(depth_features)
-        correction, logit = self.depth_decoder.answer(features).split(1, 1)
+        correction, logit = self.depth_decoder(depth_features).split(1, 1)
         base, deviation = functional.interpolate(
-            torch.cat([known.plane + self.near(features, known), known.deviation], 1),
+            torch.cat([known.plane, known.deviation], 1),
             scale_factor=CELL,
             mode="bilinear",
             align_corners=False,
@@ -269,11 +267,8 @@ class _LiteDecoder(nn.Module):
         self.head = nn.Conv2d(width, 4 * outputs, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.answer(self.features(features))
-
-    def answer(self, features: Tensor) -> Tensor:
-        """Of its own features, (N, width, H, W) -> (N, outputs, 2 H, 2 W)."""
-        return functional.pixel_shuffle(conv_in_float32(self.head, features), 2)
+        """(N, inputs, H, W) -> (N, outputs, 2 H, 2 W)."""
+        return functional.pixel_shuffle(conv_in_float32(self.head, self.features(features)), 2)
 
 
 def _halving(inputs: int, outputs: int, kernel: int) -> nn.Sequential:

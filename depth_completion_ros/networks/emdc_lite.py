@@ -5,8 +5,8 @@ Ours, after Hou et al. (ECCV 2022, see :mod:`~depth_completion_ros.networks.emdc
 * Depth is the logarithm of depth here, less that of the mean measurement, so that scale does not matter.
 * Of the image it sees local contrasts, whatever its colours and light.
 * Both branches start from local planes through the measurements (:mod:`~depth_completion_ros.networks.planes`) and are
-  told how far these may be wrong. The global depth differs from them by what a MobileNetV2 of half the width predicts;
-  the local one also by the measurements next to a pixel, as far as its branch finds that they belong together.
+  told how far these may be wrong. The global depth differs from them by what a MobileNetV2 of half the width predicts,
+  the local one also by what its branch does, which is told how far the measurements are off that.
 * Before the funnel, whose reach is short where spots are few, measurements spread along the lines of pixels
   (:mod:`~depth_completion_ros.networks.propagation.recursive`), and every pixel chooses how much it takes of that.
 * Branches, blend and propagation work at half the image, where every pixel takes a learned convex combination from.
@@ -37,7 +37,7 @@ from depth_completion_ros.networks.lite import (
     start_at,
 )
 from depth_completion_ros.networks.mobilenet import MobileNetV2
-from depth_completion_ros.networks.planes import NearCorrection, Surroundings, look_around
+from depth_completion_ros.networks.planes import Surroundings, look_around
 from depth_completion_ros.networks.propagation.funnel import TAPS, FunnelPropagation
 from depth_completion_ros.networks.registry import NetworkOutput
 
@@ -62,15 +62,15 @@ class EMDCOutput(NetworkOutput):
         global_depth: of the branch that sees the whole image.
         local_weight: (N, 1, H, W) share of the local depth in the blend; the global one has the rest. In preset
             ``paper`` it is the confidence times a factor that is learned from 0 on, without bounds.
-        spread_depth: as the measurements spread of themselves, of preset ``lite``.
         confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of preset ``lite``, which is trained to tell it.
+        spread_depth: as the measurements spread of themselves, of preset ``lite`` while it is trained.
     """
 
     local_depth: Tensor
     global_depth: Tensor
     local_weight: Tensor
-    spread_depth: Tensor | None = None
     confidence_logit: Tensor | None = None
+    spread_depth: Tensor | None = None
 
 
 class EMDCLite(LiteNetwork):
@@ -90,7 +90,6 @@ class EMDCLite(LiteNetwork):
         self.local_branch = nn.Sequential(
             conv_block(features + 2 + _DOUBTS, _LOCAL, activation=relu), conv_block(_LOCAL, _LOCAL, activation=relu)
         )
-        self.near = NearCorrection(_LOCAL)
         self.local_head = nn.Conv2d(_LOCAL, 1, 3, padding=1)
         start_at(self.local_head, [0.0])
 
@@ -116,7 +115,7 @@ class EMDCLite(LiteNetwork):
         off = measured * (known.measured - global_depth).clamp(-1, 1)
         told = torch.cat([off, measured, known.doubts()], 1).to(features.dtype)
         local = self.local_branch(torch.cat([features, told], 1))
-        local_depth = global_depth + self.near(local, known) + bounded(self.local_head(local), known.deviation)
+        local_depth = global_depth + bounded(self.local_head(local), known.deviation)
         both = torch.cat([features, local], 1)
         local_weight = self.fusion(both).float().sigmoid()
         blended = torch.lerp(global_depth, local_depth, local_weight)
@@ -126,10 +125,12 @@ class EMDCLite(LiteNetwork):
 
         logit = doubled(self.confidence(torch.cat([both, told[:, 2:]], 1)))
         anything = known.anything
-        logs = self.upsample(features, depth), doubled(local_depth), doubled(global_depth), doubled(spread.log())
-        depth, local_depth, global_depth, spread = (anything * (known.scale + each).exp() for each in logs)
+        logs = [self.upsample(features, depth), doubled(local_depth), doubled(global_depth)]
+        if self.training:  # for the loss
+            logs.append(doubled(spread.log()))
+        depth, local_depth, global_depth, *of_loss = (anything * (known.scale + each).exp() for each in logs)
         confidence = anything * logit.sigmoid()
-        maps = depth, confidence, local_depth, global_depth, doubled(local_weight), spread, logit
+        maps = depth, confidence, local_depth, global_depth, doubled(local_weight), logit, *of_loss
         return EMDCOutput(*(each[..., :height, :width] for each in maps))
 
     def _features(self, image: Tensor, known: Surroundings) -> Tensor:

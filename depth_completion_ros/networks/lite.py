@@ -56,22 +56,33 @@ def contrasts(image: Tensor, mean: tuple[float, float, float], std: tuple[float,
     weights = image.new_tensor(_LUMA, dtype=torch.float32) * image.new_tensor(std, dtype=torch.float32)
     offset = sum(luma * each for luma, each in zip(_LUMA, mean, strict=True))
     with torch.autocast(image.device.type, enabled=False):
-        gray = (image.float() * weights.view(1, 3, 1, 1)).sum(1, keepdim=True) + offset
+        gray = torch.einsum("nchw,c->nhw", image.float(), weights)[:, None] + offset
         brightness = (gray.clamp(min=0) + _DARKEST).log()
         coarse = functional.avg_pool2d(torch.cat([brightness, brightness.square()], 1), 4)
-        maps = []
+        means, deviations = [], []
         for reach in _REACHES:
-            around = coarse
-            for box in ((1, 0), (0, 1)):  # one direction after the other, which takes far less time
-                size, padding = [2 * reach * side + 1 for side in box], [reach * side for side in box]
-                around = functional.avg_pool2d(around, size, 1, padding, count_include_pad=False)
-            middle, square = around.chunk(2, 1)
-            deviation = (square - middle.square()).clamp(min=0).sqrt()
-            middle, deviation = functional.interpolate(
-                torch.cat([middle, deviation], 1), scale_factor=4, mode="bilinear", align_corners=False
-            ).chunk(2, 1)
-            maps.append((brightness - middle) / (deviation + _FAINTEST))
-        return torch.cat(maps, 1)
+            mean_around, square = _around(coarse, reach).chunk(2, 1)
+            means.append(mean_around)
+            deviations.append((square - mean_around.square()).clamp(min=0).sqrt() + _FAINTEST)
+        middle, deviation = functional.interpolate(
+            torch.cat(means + deviations, 1), scale_factor=4, mode="bilinear", align_corners=False
+        ).chunk(2, 1)
+        return (brightness - middle) / deviation
+
+
+def _around(maps: Tensor, reach: int) -> Tensor:
+    """Means of (N, C, H, W) float32 over squares that reach so many pixels to every side, less what is outside.
+
+    By differences of running sums, which take the same time for every reach.
+    """
+    for dim in (2, 3):
+        size = maps.shape[dim]
+        place = torch.arange(size, device=maps.device)
+        first, behind = (place - reach).clamp(min=0), (place + reach + 1).clamp(max=size)
+        sums = functional.pad(maps.cumsum(dim), (1, 0) if dim == 3 else (0, 0, 1, 0))
+        count = (behind - first).view(-1, *[1] * (3 - dim))
+        maps = (sums.index_select(dim, behind) - sums.index_select(dim, first)) / count
+    return maps
 
 
 class EncoderStage(nn.Module):

@@ -95,7 +95,7 @@ class MSPN(CompletionNetwork):
             # Starts from the mask of the measurements again, to make good what the monocular depth did around them.
             depth = torch.where(measured, sparse_depth, depth)
             depth, mask = self._propagate(self.second_propagation, guidance, depth, sparse_depth, _SECOND_ITERATIONS)
-        return MSPNOutput(depth.clamp(min=0), mask.clamp(0, 1), initial)
+        return MSPNOutput(depth.clamp(min=0), mask.clamp(0, 1), initial_depth=initial)
 
     def _propagate(
         self, layer: MaskedPropagation, guidance: Tensor, depth: Tensor, sparse_depth: Tensor, iterations: int

@@ -1,4 +1,4 @@
-"""MSPN small enough for embedded GPUs and CPUs: its two masked propagations run at 1/8 and 1/4 of the image.
+"""MSPN small enough for embedded GPUs and CPUs: masked propagation runs at 1/8 of the image.
 
 Ours, after Jun et al. (CVPR 2024, see :mod:`~depth_completion_ros.networks.mspn`). What differs from the paper:
 
@@ -10,9 +10,9 @@ Ours, after Jun et al. (CVPR 2024, see :mod:`~depth_completion_ros.networks.mspn
   its own pixel: where in its cell a measurement lies does not matter. The mask starts from how well it fits.
 * Between the scales, every pixel takes a learned convex combination of the coarse ones nearest to it, which keeps edges
   sharp (after Teed and Deng, "RAFT", ECCV 2020).
-* At half the image, every pixel chooses between what was propagated, the plane, and the plane corrected by the
-  measurements next to it, which know more where they are dense. Nothing is added to that: a last correction by the
-  features alone served the data of the training and harmed all other.
+* At half the image, every pixel chooses between what was propagated and the plane, which knows more where measurements
+  are dense. Nothing is added to that: a last correction by the features alone served the data of the training and
+  harmed all other.
 * Above the highest measurements depth continues upright, unless an estimate tells more.
 * Last, measurements spread along the lines of pixels (:mod:`~depth_completion_ros.networks.propagation.recursive`) up
   to the edges that the features know, and every pixel chooses how much it takes of that: the crown of a tree, above
@@ -42,7 +42,6 @@ from depth_completion_ros.networks.lite import (
 )
 from depth_completion_ros.networks.planes import (
     CELL,
-    NearCorrection,
     Surroundings,
     continue_upright,
     look_around,
@@ -54,32 +53,31 @@ from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOut
 _WIDTHS = (24, 48, 80, 128, 160)
 _BLOCKS = (0, 1, 2, 2, 2)
 _EMBEDDING = 16
-_FINE_ITERATIONS = 3
-_LEAST_ITERATIONS = 4
-_COARSE_CELL = 8  # pixels
-_LARGEST_CELL = 32
+_CELL = 8  # pixels, of what propagates
+_WINDOW = 9  # cells
+_LEAST_ITERATIONS = 2
+_LARGEST_CELL = 32  # pixels
 _TRUST = 2.0  # logit, before training, of the trust in a measurement that fits the prediction
 _SPREAD_ROOT = 4.0
 _START_BLUR = 0.7  # cells
-_CHOICE = (-1.0, 0.0, 1.0)  # logits, before training, of what is propagated, the plane, and that with detail
-_COARSE_WINDOW, _FINE_WINDOW = 9, 7  # cells
+_CHOICE = (-1.0, 0.0)  # logits, before training, of what is propagated, and the plane
 
 
 @dataclass
 class MSPNOutput(NetworkOutput):
-    """What MSPN answers.
+    """What MSPN answers; preset ``lite`` the depths before the final one only while it is trained.
 
     Attributes:
+        confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of a network that is trained to tell it.
         initial_depth: (N, 1, H, W) metres before propagation.
         propagated_depth: (N, 1, H, W) metres right after it, of a network that goes on from there.
         spread_depth: (N, 1, H, W) metres, as the measurements spread of themselves, of a network that lets them.
-        confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of a network that is trained to tell it.
     """
 
-    initial_depth: Tensor
+    confidence_logit: Tensor | None = None
+    initial_depth: Tensor | None = None
     propagated_depth: Tensor | None = None
     spread_depth: Tensor | None = None
-    confidence_logit: Tensor | None = None
 
 
 def check_initial_depth(network: CompletionNetwork, initial_depth: Tensor | None) -> Tensor | None:
@@ -112,17 +110,15 @@ class MSPNLite(LiteNetwork):
         half, quarter, eighth, sixteenth, last = _WIDTHS
         self.decode_sixteenth = DecoderStage(last, sixteenth)
         self.decode_eighth = DecoderStage(sixteenth, eighth)
-        self.coarse = _Propagation(eighth, _COARSE_WINDOW, keep_measured=rules == "nyu")
-        self.coarse_upsample = GuidedUpsample(eighth)
+        self.propagation = _Propagation(eighth, keep_measured=rules == "nyu")
+        self.upsample_eighth = GuidedUpsample(eighth)
         self.decode_quarter = DecoderStage(eighth, quarter, found=2)
-        self.fine = _Propagation(quarter, _FINE_WINDOW, keep_measured=rules == "nyu")
-        self.fine_upsample = GuidedUpsample(quarter)
+        self.upsample_quarter = GuidedUpsample(quarter)
         self.decode_half = DecoderStage(quarter, half, found=2)
-        self.detail = NearCorrection(half)
         self.choice = nn.Conv2d(half, len(_CHOICE), 3, padding=1)
         start_at(self.choice, _CHOICE)
         self.spreading = Spreading(half)
-        self.half_upsample = GuidedUpsample(half, corrects=False)
+        self.upsample_half = GuidedUpsample(half, corrects=False)
         self.confidence = nn.Conv2d(half + 4, 1, 3, padding=1)
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -142,45 +138,37 @@ class MSPNLite(LiteNetwork):
 
         known = look_around(sparse_depth)
         scale = known.scale
-        iterations = iteration_count(known.covered(_COARSE_CELL), minimum=_LEAST_ITERATIONS, window=_COARSE_WINDOW)
+        iterations = iteration_count(known.covered(_CELL), minimum=_LEAST_ITERATIONS, window=_WINDOW)
         estimate = None
         if initial_depth is not None:
             estimate = functional.pad(initial_depth, padding, mode="replicate").clamp(min=1e-3).log() - scale
         skips = self._encode(image, known, estimate)
         features = self.decode_sixteenth(skips[4], skips[3])
         features = self.decode_eighth(features, skips[2])
-        base = functional.avg_pool2d(known.plane, _COARSE_CELL // CELL)
+        base = functional.avg_pool2d(known.plane, _CELL // CELL)
         if estimate is not None:
-            base = functional.avg_pool2d(estimate, _COARSE_CELL)
-        initial, state = self.coarse(features, base, known, iterations)
+            base = functional.avg_pool2d(estimate, _CELL)
+        initial, state = self.propagation(features, base, known, iterations)
 
-        state = self.coarse_upsample(features, state)
+        state = self.upsample_eighth(features, state)
         features = self.decode_quarter(features, skips[1], state)
-        depth, spread = state.chunk(2, 1)
-        _, state = self.fine(features, depth, known, _FINE_ITERATIONS)
-        depth, mask = state.chunk(2, 1)
-        mask = 1 - (1 - spread) * (1 - mask)
-
-        state = self.fine_upsample(features, torch.cat([depth, mask], 1))
+        state = self.upsample_quarter(features, state)
         features = self.decode_half(features, skips[0], state)
         propagated, mask = state.chunk(2, 1)
         shares = self.choice(features).float().softmax(1)
-        choices = torch.cat([propagated, known.plane, known.plane + self.detail(features, known)], 1)
-        depth = (shares * choices).sum(1, keepdim=True)
+        depth = (shares * torch.cat([propagated, known.plane], 1)).sum(1, keepdim=True)
         measured = known.count > 0
         if estimate is None:
             depth = continue_upright(depth, measured)
         depth, spread = self.spreading(features, depth, known.measured, measured)
         logit = self.confidence(torch.cat([features, torch.cat([known.doubts(), mask], 1).to(features.dtype)], 1))
-        logs = (
-            self.half_upsample(features, depth),
-            functional.interpolate(initial, image.shape[-2:], mode="bilinear", align_corners=False),
-            doubled(propagated),
-            doubled(spread),
-        )
-        depth, initial, propagated, spread = ((scale + each).exp()[..., :height, :width] for each in logs)
         logit = doubled(logit)[..., :height, :width]
-        return MSPNOutput(depth, logit.sigmoid(), initial, propagated, spread, logit)
+        logs = [self.upsample_half(features, depth)]
+        if self.training:  # for the loss
+            initial = functional.interpolate(initial, image.shape[-2:], mode="bilinear", align_corners=False)
+            logs += [initial, doubled(propagated), doubled(spread)]
+        depth, *of_loss = ((scale + each).exp()[..., :height, :width] for each in logs)
+        return MSPNOutput(depth, logit.sigmoid(), logit, *of_loss)
 
     def _encode(self, image: Tensor, known: Surroundings, estimate: Tensor | None) -> list[Tensor]:
         """The maps at 1/2, 1/4, 1/8, 1/16 and 1/32."""
@@ -202,13 +190,13 @@ class MSPNLite(LiteNetwork):
 class _Propagation(nn.Module):
     """Predicts the depth, compares it with the measurements, and spreads these from cell to cell."""
 
-    def __init__(self, width: int, window: int, *, keep_measured: bool) -> None:
+    def __init__(self, width: int, *, keep_measured: bool) -> None:
         super().__init__()
         self.keep_measured = keep_measured
         self.head = nn.Conv2d(width, _EMBEDDING + 2, 3, padding=1)
-        self.layer = MaskedPropagation(_EMBEDDING, window)
+        self.layer = MaskedPropagation(_EMBEDDING, _WINDOW)
         # Depth is to spread only as far as training has shown it may: it starts from a narrow blur.
-        near = -0.5 * ((torch.arange(2 * window - 1) - (window - 1)) / _START_BLUR) ** 2
+        near = -0.5 * ((torch.arange(2 * _WINDOW - 1) - (_WINDOW - 1)) / _START_BLUR) ** 2
         self.layer.position_bias = nn.Parameter((near[:, None] + near)[None])
         # How fast trust in a measurement falls with the logarithm of its ratio to the prediction.
         self.doubt = nn.Parameter(torch.tensor(2.0))
@@ -245,7 +233,7 @@ def _spreadable(log_depth: Tensor) -> Tensor:
 
 
 def _padding(height: int, width: int) -> tuple[int, int, int, int]:
-    """Right and below, so that no pixel moves: to whole cells of every scale, and to one window of the coarse map."""
-    least = _COARSE_CELL * _COARSE_WINDOW
+    """Right and below, so that no pixel moves: to whole cells of every scale, and to one window."""
+    least = _CELL * _WINDOW
     right, below = (-(-max(size, least) // _LARGEST_CELL) * _LARGEST_CELL - size for size in (width, height))
     return 0, right, 0, below

@@ -5,9 +5,11 @@ Ours, after Park et al. (ECCV 2020, see :mod:`~depth_completion_ros.networks.nls
 * Depth is the logarithm of depth here, less that of the mean measurement, so that scale does not matter.
 * Of the image it sees local contrasts, whatever its colours and light.
 * The initial depth is that of local planes through the measurements (:mod:`~depth_completion_ros.networks.planes`),
-  which every scale of the encoder is told, corrected by the measurements next to a pixel and by what is predicted.
+  which every scale of the encoder is told, corrected by what is predicted.
 * It propagates at half the image, in 6 steps instead of 18, and takes no depth from outside of it: neighbours there are
   those at its border.
+* Above the highest measurements depth continues upright. Then measurements spread along the lines of pixels
+  (:mod:`~depth_completion_ros.networks.propagation.recursive`), and every pixel chooses how much it takes of that.
 * To full size, every pixel takes a learned convex combination of the coarse ones nearest to it.
 * The confidence that steers the propagation stays inside. The one that is answered is a further output, which training
   makes the probability that the depth is within 5 % of the truth.
@@ -27,12 +29,13 @@ from depth_completion_ros.networks.lite import (
     EncoderStage,
     GuidedUpsample,
     LiteNetwork,
+    Spreading,
     bounded,
     contrasts,
     doubled,
     start_at,
 )
-from depth_completion_ros.networks.planes import NearCorrection, Surroundings, continue_upright, look_around
+from depth_completion_ros.networks.planes import Surroundings, continue_upright, look_around
 from depth_completion_ros.networks.propagation.neighbours import (
     GRID,
     AffinityNormalisation,
@@ -59,12 +62,15 @@ class NLSPNOutput(NetworkOutput):
         displacement: (N, 8, 2, h, w) rows and columns, in pixels, from each pixel to where neighbours' depth is read.
         affinity: (N, 8, h, w) normalised affinities of the neighbours; the pixel's own is 1 minus their sum.
         confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of preset ``lite``, which is trained to tell it.
+        spread_depth: (N, 1, H, W) metres, as the measurements spread of themselves, of preset ``lite`` while it is
+            trained.
     """
 
     initial_depth: Tensor
     displacement: Tensor
     affinity: Tensor
     confidence_logit: Tensor | None = None
+    spread_depth: Tensor | None = None
 
 
 class NLSPNLite(LiteNetwork):
@@ -80,11 +86,11 @@ class NLSPNLite(LiteNetwork):
         )
         self.decoder = nn.ModuleList(DecoderStage(below, width) for below, width in pairwise(_WIDTHS[::-1]))
         half = _WIDTHS[0]
-        self.near = NearCorrection(half)
         # Of the initial depth its correction and its confidence, and of every neighbour the offset and the affinity.
         self.head = nn.Conv2d(half, 2 + 3 * len(GRID), 3, padding=1)
         start_at(self.head, [0.0] * self.head.out_channels)
         self.normalise_affinity = AffinityNormalisation("TGASS")
+        self.spreading = Spreading(half)
         self.upsample = GuidedUpsample(half, corrects=False)
         self.confidence = nn.Conv2d(half + 4, 1, 3, padding=1)
         self.register_buffer("grid", torch.tensor(GRID, dtype=torch.float32).view(-1, 2, 1, 1), persistent=False)
@@ -100,21 +106,25 @@ class NLSPNLite(LiteNetwork):
         features = self._features(functional.pad(image, padding, mode="replicate"), known)
 
         correction, spread, predicted = self.head(features).float().split([1, 1, 3 * len(GRID)], 1)
-        initial = known.plane + self.near(features, known) + bounded(correction, known.deviation)
+        initial = known.plane + bounded(correction, known.deviation)
         spread = spread.sigmoid()
         offset, affinity = split_prediction(predicted)
         displacement = _inside(offset + self.grid.float())
         affinity = self.normalise_affinity(affinity, confidence_at(spread, displacement)).float()
-        depth = continue_upright(propagate(initial, displacement, affinity, _STEPS), known.count > 0)
+        measured = known.count > 0
+        depth = continue_upright(propagate(initial, displacement, affinity, _STEPS), measured)
+        depth, spread_depth = self.spreading(features, depth, known.measured, measured)
 
         doubts = torch.cat([known.doubts(), spread], 1).to(features.dtype)
         logit = doubled(self.confidence(torch.cat([features, doubts], 1)))
-        depth = self.upsample(features, depth)
         anything = known.anything
-        depth, initial = (anything * (known.scale + each).exp() for each in (depth, doubled(initial)))
-        outputs = (each[..., :height, :width] for each in (depth, anything * logit.sigmoid(), initial, logit))
-        depth, confidence, initial, logit = outputs
-        return NLSPNOutput(depth, confidence, initial, displacement, affinity, logit)
+        logs = [self.upsample(features, depth), doubled(initial)]
+        if self.training:  # for the loss
+            logs.append(doubled(spread_depth))
+        depth, initial, *of_loss = (anything * (known.scale + each).exp()[..., :height, :width] for each in logs)
+        logit = logit[..., :height, :width]
+        confidence = anything * logit.sigmoid()
+        return NLSPNOutput(depth, confidence, initial, displacement, affinity, logit, *of_loss)
 
     def _features(self, image: Tensor, known: Surroundings) -> Tensor:
         """The decoder's, at half size."""

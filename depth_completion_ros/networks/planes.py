@@ -7,11 +7,10 @@ pyramid.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from depth_completion_ros.networks.gaps import blurred, gaussian
@@ -36,12 +35,6 @@ MOST_DEVIATIONS = 3.0
 MOST_TIMES_FARTHER = 3.0
 # The skyline of a column is the highest measurement within this part of the image's width.
 SKYLINE = 0.2
-
-# Rows and columns, in cells, around a cell whose measurements correct its plane; scan lines are farther apart than the
-# points of one.
-_NEAR = (11, 5)
-_NEAR_BLUR = (2.0, 1.2)  # before training
-_DOUBT = 0.5  # before training, how many measurements the plane counts as
 
 
 @dataclass(frozen=True)
@@ -83,53 +76,6 @@ class Surroundings:
         """(N, 3, H / 2, W / 2) of moderate numbers, by which a network can tell how far the plane may be wrong."""
         spread = (10 * torch.cat([self.deviation, self.slant], 1)).clamp(max=10)
         return torch.cat([spread, self.distance.log()], 1)
-
-
-class NearCorrection(nn.Module):
-    """How far the measurements next to a cell lie from the plane: their mean, with weights that depend on features.
-
-    Planes smooth over what dense measurements know; and which of the measurements next to it a pixel belongs with,
-    the image may tell.
-
-    Args:
-        width: channels of the features.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.head = nn.Conv2d(width, math.prod(_NEAR) + 1, 1)
-        rows, columns = (
-            -0.5 * ((torch.arange(taps) - taps // 2) / blur) ** 2 for taps, blur in zip(_NEAR, _NEAR_BLUR, strict=True)
-        )
-        assert self.head.bias is not None
-        nn.init.zeros_(self.head.weight)
-        with torch.no_grad():
-            self.head.bias[:-1] = (rows[:, None] + columns).flatten()
-            self.head.bias[-1] = math.log(_DOUBT)
-
-    def forward(self, features: Tensor, known: Surroundings) -> Tensor:
-        """(N, width, h, w) features at half size -> (N, 1, h, w), to be added to the plane's log depth."""
-        height, width = known.count.shape[-2:]
-        rows, columns = _NEAR
-        difference = torch.cat([known.count * (known.measured - known.plane), known.count], 1)
-        difference = functional.pad(difference, (columns // 2, columns // 2, rows // 2, rows // 2))
-        *near, doubt = self._logits(features).split(1, 1)
-        doubt = doubt.clamp(max=5).exp()
-        sums = torch.cat([torch.zeros_like(doubt), doubt], 1)
-        # Cell by cell of the window: so it fits in a cache, and takes half the time of all at once.
-        for cell, logit in enumerate(near):
-            row, column = divmod(cell, columns)
-            there = difference[..., row : row + height, column : column + width]
-            sums = sums.addcmul(logit.clamp(max=5).exp(), there)
-        total, count = sums.split(1, 1)
-        return total / count
-
-    def _logits(self, features: Tensor) -> Tensor:
-        """What the head answers, channel by channel in memory, whatever the format of the features."""
-        assert self.head.bias is not None
-        weight = self.head.weight.flatten(1).expand(len(features), -1, -1)
-        logits = torch.baddbmm(self.head.bias[:, None], weight, features.flatten(2))
-        return logits.float().unflatten(2, features.shape[2:])
 
 
 def look_around(sparse_depth: Tensor) -> Surroundings:
@@ -247,5 +193,5 @@ def _weighted_sums(moments: Tensor) -> Tensor:
     for level in reversed(finer):
         height, width = level.shape[-2:]
         far = functional.interpolate(sums, scale_factor=2.0, mode="bilinear", align_corners=False)
-        sums = blurred(level, gauss) + factor * far[..., :height, :width]
+        sums = blurred(level, gauss).add_(far[..., :height, :width], alpha=factor)
     return sums

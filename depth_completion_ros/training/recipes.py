@@ -81,6 +81,7 @@ _any = partial(
 # As NLSPN's authors took KITTI and NYU, and others after them.
 _KITTI: Final = Augmentation(crop=(240, 1216))
 _NYU: Final = Augmentation(crop=(228, 304), height=240)
+_STREETS: Final = Augmentation(crop=(320, 640), color=0.5)  # a tree from its trunk to its crown
 _DENSE_SHARE: Final = 0.2  # of the dense ground truth in the recipes `any`
 
 
@@ -99,7 +100,8 @@ def _robust_mspn(output: Any, batch: Batch) -> Tensor:
 
 
 def _robust_nlspn(output: Any, batch: Batch) -> Tensor:
-    return _robust(output, batch) + 0.2 * _relative(output.initial_depth, batch)
+    parts = output.initial_depth, output.spread_depth
+    return _robust(output, batch) + 0.2 * sum(_relative(depth, batch) for depth in parts)
 
 
 def _robust_emdc(output: Any, batch: Batch) -> Tensor:
@@ -183,7 +185,8 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
         ),
         "any": _any(
             loss=_robust_nlspn,
-            augmentation=Augmentation(crop=(224, 448), color=0.5),
+            batch=2,
+            augmentation=_STREETS,
             sparsity=Sparsity(lines=(2, 64)),
         ),
     },
@@ -210,7 +213,7 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
         "any": _any(
             loss=_robust_mspn,
             batch=2,
-            augmentation=Augmentation(crop=(320, 640), color=0.5),  # a tree from its trunk to its crown
+            augmentation=_STREETS,
             sparsity=Sparsity(lines=(2, 64)),
         ),
     },

@@ -23,6 +23,7 @@ from depth_completion_ros.datasets.base import FrameSource
 from depth_completion_ros.datasets.cache import write_atomically
 from depth_completion_ros.evaluation.preview import draw_preview
 from depth_completion_ros.frame import Completion
+from depth_completion_ros.memory import reuse_freed_memory
 from depth_completion_ros.networks.registry import CompletionNetwork, create
 from depth_completion_ros.pipeline import DepthCompleter
 from depth_completion_ros.training.held_out import Score, score
@@ -154,6 +155,7 @@ class Trainer:
             ValueError, OSError: a sample cannot be made, or lacks what the network needs.
             ImportError: TensorBoard is asked for and not installed.
         """
+        reuse_freed_memory()
         on_gpu = self.processes.device.type == "cuda"
         batches = load(self.stream, self._numbers(), self.settings.workers, pin=on_gpu)
         module: nn.Module = self.network

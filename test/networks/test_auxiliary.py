@@ -134,7 +134,7 @@ def test_the_image_teaches_what_both_share(preset):
     (gray - 255 * torch.rand_like(gray)).square().mean().backward()
     for name, weight in network.named_parameters():
         # All but what leads to depth alone: its decoder, and its extractor's last layer.
-        learned = not name.startswith(("depth_decoder", "near", "extractors.depth.2"))
+        learned = not name.startswith(("depth_decoder", "extractors.depth.2"))
         assert (weight.grad is not None and bool(weight.grad.any())) == learned, name
 
 

@@ -54,7 +54,7 @@ def fused():
 def trained():
     """A lite network that corrects and propagates, as after training."""
     network = create("emdc", preset="lite")
-    heads = network.global_head, network.local_head, network.near.head, network.upsample.head
+    heads = network.global_head, network.local_head, network.upsample.head
     for head in heads:
         nn.init.normal_(head.weight, std=0.02)
     for module in network.propagation.modules():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from depth_completion_ros.networks.lite import GuidedUpsample, Spreading, bounded, contrasts
+from depth_completion_ros.networks.lite import GuidedUpsample, Spreading, _around, bounded, contrasts
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -49,6 +49,14 @@ def test_texture_in_the_shadow_is_as_clear_as_in_the_light():
 
 def test_a_dead_camera_has_none():
     assert contrasts(torch.zeros(2, 3, 32, 48), MEAN, STD).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("reach", [1, 4, 30])
+def test_surroundings_end_at_the_border(reach):
+    maps = torch.randn(2, 3, 20, 28)
+    side = 2 * reach + 1
+    expected = torch.nn.functional.avg_pool2d(maps, side, 1, reach, count_include_pad=False)
+    torch.testing.assert_close(_around(maps, reach), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_doubling_takes_nothing_but_old_values_and_corrects_only_where_it_may():

@@ -178,7 +178,8 @@ def test_lite_preset_is_within_its_budget(mode):
 def trained(**options):
     """A lite network whose corrections are not zero, as they are before training."""
     network = create("mspn", preset="lite", **options)
-    for module in (network.coarse, network.fine, network.coarse_upsample, network.fine_upsample, network.half_upsample):
+    upsample = network.upsample_eighth, network.upsample_quarter, network.upsample_half
+    for module in (network.propagation, *upsample):
         torch.nn.init.normal_(module.head.weight, std=0.02)
     return network
 
@@ -191,7 +192,7 @@ def test_lite_takes_any_size_and_batch(size):
     image, sparse_depth = torch.randn(2, 3, *size), sparse(*size, pixels, -(-pixels // 2))
     both = network(image, sparse_depth)
     one = network(image[1:], sparse_depth[1:])
-    for name in ("depth", "confidence", "initial_depth"):
+    for name in ("depth", "confidence", "confidence_logit"):
         assert getattr(both, name).shape == (2, 1, *size)
         close(getattr(both, name)[1:], getattr(one, name), 1e-4)
     assert both.depth.min() > 0
@@ -257,25 +258,25 @@ def surroundings(measured, count):
 
 def test_where_in_its_cell_a_measurement_lies_does_not_matter():
     """On a plane that the prediction gets right, no measurement differs from it, however coarse the cells."""
-    plane = 0.01 * torch.arange(32.0).view(1, 1, 32, 1).expand(1, 1, 32, 64)
+    plane = 0.01 * torch.arange(36.0).view(1, 1, 36, 1).expand(1, 1, 36, 72)
     coarse = torch.nn.functional.avg_pool2d(plane, 4)
-    count = (torch.rand(1, 1, 32, 64) < 0.1).float()
+    count = (torch.rand(1, 1, 36, 72) < 0.1).float()
     count[..., :4, :] = count[..., -4:, :] = 0  # where the prediction is not interpolated
-    propagation = mspn_lite._Propagation(16, 7, keep_measured=True)
+    propagation = mspn_lite._Propagation(16, keep_measured=True)
     with torch.no_grad():
-        initial, state = propagation(torch.randn(1, 16, 8, 16), coarse, surroundings(plane, count), 0)
+        initial, state = propagation(torch.randn(1, 16, 9, 18), coarse, surroundings(plane, count), 0)
     torch.testing.assert_close(initial, coarse)
     torch.testing.assert_close(state[:, :1], coarse, rtol=1e-4, atol=1e-5)
     assert torch.equal(state[:, 1:] > 0, torch.nn.functional.max_pool2d(count, 4) > 0)
 
 
 def test_a_measurement_far_from_the_prediction_is_doubted():
-    measured, count = torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32)
+    measured, count = torch.zeros(1, 1, 36, 36), torch.zeros(1, 1, 36, 36)
     for row, log_depth in ((2, 0.0), (14, 0.25), (26, -1.6)):
         measured[0, 0, row, 10], count[0, 0, row, 10] = log_depth, 1
-    propagation = mspn_lite._Propagation(16, 7, keep_measured=False)
+    propagation = mspn_lite._Propagation(16, keep_measured=False)
     with torch.no_grad():
-        _, state = propagation(torch.zeros(1, 16, 8, 8), torch.zeros(1, 1, 8, 8), surroundings(measured, count), 0)
+        _, state = propagation(torch.zeros(1, 16, 9, 9), torch.zeros(1, 1, 9, 9), surroundings(measured, count), 0)
     fits, near, far = state[0, 1, (0, 3, 6), 2].tolist()
     assert 0.85 < fits < 0.9
     assert fits > near > 0.7

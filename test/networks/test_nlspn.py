@@ -160,7 +160,7 @@ def test_lite_has_no_options(option):
 def trained():
     """A lite network that corrects and propagates, as after training."""
     network = create("nlspn", preset="lite")
-    for head, std in ((network.head, 0.05), (network.near.head, 0.02), (network.upsample.head, 0.02)):
+    for head, std in ((network.head, 0.05), (network.spreading.head, 0.02), (network.upsample.head, 0.02)):
         torch.nn.init.normal_(head.weight, std=std)
     return network
 
@@ -236,6 +236,7 @@ def test_lite_spreads_the_depth_of_the_neighbours_it_chose():
     image = torch.randn(1, 3, 64, 96)
     network.normalise_affinity.scale.fill_(0.1)
     network.head.bias[1] = 50.0  # full confidence
+    network.spreading.head.bias[-3] = 50.0  # takes nothing else
     network.head.bias[2 + 16 + GRID.index((-1, 0))] = 50.0
     output = network(image, sparse_depth)
     before, after = (

@@ -6,8 +6,6 @@ import pytest
 import torch
 
 from depth_completion_ros.networks.planes import (
-    NearCorrection,
-    Surroundings,
     _weighted_sums,
     continue_upright,
     look_around,
@@ -98,20 +96,6 @@ def test_scale_changes_nothing_but_the_scale():
     torch.testing.assert_close(other.scale, one.scale + math.log(10))
     torch.testing.assert_close(other.plane, one.plane, atol=1e-4, rtol=0)
     torch.testing.assert_close(other.doubts(), one.doubts(), atol=1e-3, rtol=1e-3)
-
-
-def test_near_measurements_correct_the_plane_before_training():
-    zero = torch.zeros(1, 1, 16, 16)
-    measured, count = zero.clone(), zero.clone()
-    measured[0, 0, 8, 8], count[0, 0, 8, 8] = 0.3, 1
-    known = Surroundings(torch.zeros(1, 1, 1, 1), zero, zero, zero, zero + 1, measured, count)
-    with torch.no_grad():
-        correction = NearCorrection(4)(torch.randn(1, 4, 16, 16), known)[0, 0]
-    assert correction[8, 8] == pytest.approx(0.3 * 1 / (1 + 0.5))
-    weight = math.exp(-0.5 / 2.0**2)
-    assert correction[9, 8] == pytest.approx(0.3 * weight / (weight + 0.5))
-    assert correction[8, 9] < correction[9, 8]
-    assert not correction[14, 8] and not correction[8, 11]
 
 
 def test_depth_continues_upright_above_the_highest_measurements_around():
