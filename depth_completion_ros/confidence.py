@@ -157,7 +157,7 @@ def _residual(depth: Tensor, sparse_depth: NDArray[np.float32]) -> Tensor:
     """(h, w) mean |ln(depth / measured)| in the blocks around, from farther off where nothing was measured."""
     height, width = sparse_depth.shape
     rows, columns = -(-height // BLOCK), -(-width // BLOCK)
-    pixels = np.flatnonzero(sparse_depth)
+    pixels = np.flatnonzero(sparse_depth > 0)  # of flags it takes a third of the time
     block = torch.from_numpy(pixels // width // BLOCK * columns + pixels % width // BLOCK).to(depth.device)
     measured = torch.from_numpy(sparse_depth.ravel()[pixels]).to(depth.device)
     completed = depth.flatten()[torch.from_numpy(pixels).to(depth.device)]
