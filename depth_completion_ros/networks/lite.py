@@ -75,13 +75,13 @@ def _around(maps: Tensor, reach: int) -> Tensor:
 
     By differences of running sums, which take the same time for every reach.
     """
-    for dim in (2, 3):
-        size = maps.shape[dim]
+    for _ in ("rows", "columns"):
+        size = maps.shape[3]
         place = torch.arange(size, device=maps.device)
         first, behind = (place - reach).clamp(min=0), (place + reach + 1).clamp(max=size)
-        sums = functional.pad(maps.cumsum(dim), (1, 0) if dim == 3 else (0, 0, 1, 0))
-        count = (behind - first).view(-1, *[1] * (3 - dim))
-        maps = (sums.index_select(dim, behind) - sums.index_select(dim, first)) / count
+        sums = functional.pad(maps.cumsum(3), (1, 0))
+        means = (sums.index_select(3, behind) - sums.index_select(3, first)) / (behind - first)
+        maps = means.transpose(2, 3)
     return maps
 
 

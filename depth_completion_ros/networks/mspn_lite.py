@@ -40,12 +40,7 @@ from depth_completion_ros.networks.lite import (
     limited,
     start_at,
 )
-from depth_completion_ros.networks.planes import (
-    CELL,
-    Surroundings,
-    continue_upright,
-    look_around,
-)
+from depth_completion_ros.networks.planes import CELL, Surroundings, continue_upright, look_around
 from depth_completion_ros.networks.propagation.masked import MaskedPropagation, iteration_count
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput
 
@@ -145,8 +140,9 @@ class MSPNLite(LiteNetwork):
         skips = self._encode(image, known, estimate)
         features = self.decode_sixteenth(skips[4], skips[3])
         features = self.decode_eighth(features, skips[2])
-        base = functional.avg_pool2d(known.plane, _CELL // CELL)
-        if estimate is not None:
+        if estimate is None:
+            base = functional.avg_pool2d(known.plane, _CELL // CELL)
+        else:
             base = functional.avg_pool2d(estimate, _CELL)
         initial, state = self.propagation(features, base, known, iterations)
 
@@ -206,7 +202,7 @@ class _Propagation(nn.Module):
         """The depth before, (N, 1, h, w), and depth and mask after propagation, (N, 2, h, w)."""
         guidance, correction, trust = self.head(features).split([_EMBEDDING, 1, 1], 1)
         depth = base + limited(correction)
-        cell = known.measured.shape[-1] // depth.shape[-1]
+        cell = _CELL // CELL
         predicted = functional.interpolate(depth, known.measured.shape[-2:], mode="bilinear", align_corners=False)
         covered = (known.count > 0).float()
         difference, covered = functional.avg_pool2d(

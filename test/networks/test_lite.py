@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from depth_completion_ros.networks.lite import GuidedUpsample, Spreading, _around, bounded, contrasts
+from depth_completion_ros.networks.registry import create
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -108,6 +109,26 @@ def test_features_say_how_far_measurements_spread_and_what_a_pixel_takes():
         features = torch.stack([rim, edge, chooses])[None]
         depth, _ = (maps[0, 0] for maps in spreading(features, found, measured, there))
         assert depth[:18, 11:29].min() > 29 and depth[23:, 11:29].max() < 9
+
+
+@pytest.mark.parametrize(
+    ("model", "steps"),
+    [
+        ("mspn", ["initial_depth", "propagated_depth", "spread_depth"]),
+        ("nlspn", ["spread_depth"]),
+        ("emdc", ["spread_depth"]),
+    ],
+)
+@torch.no_grad()
+def test_the_steps_that_only_a_loss_needs_are_answered_in_training_only(model, steps):
+    network, image = create(model, preset="lite"), torch.randn(2, 3, 75, 101)
+    sparse_depth = (torch.rand(2, 1, 75, 101) < 0.1) * (1 + 9 * torch.rand(2, 1, 75, 101))
+    inference, training = network(image, sparse_depth), network.train()(image, sparse_depth)
+    for name in steps:
+        assert getattr(inference, name) is None
+        depth = getattr(training, name)
+        assert depth.shape == (2, 1, 75, 101)
+        assert depth.isfinite().all() and depth.min() > 0
 
 
 def test_a_slope_goes_on_as_it_was_found():

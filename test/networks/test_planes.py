@@ -5,11 +5,7 @@ import math
 import pytest
 import torch
 
-from depth_completion_ros.networks.planes import (
-    _weighted_sums,
-    continue_upright,
-    look_around,
-)
+from depth_completion_ros.networks.planes import _weighted_sums, continue_upright, look_around
 from depth_completion_ros.networks.registry import create
 
 
