@@ -2,9 +2,10 @@
 
 What a network itself says of its certainty is one of several clues; the others are known of any completion: how far
 the nearest measurement is, how well the depth agrees with the measurements around, how much it varies around a pixel,
-how large it is and how much was measured at all. A logistic regression on piecewise linear functions of these clues
-(a generalised additive model: Hastie and Tibshirani, "Generalized Additive Models", Statistical Science 1986) turns
-them into a probability. It is fitted per checkpoint on frames with ground truth; its numbers travel with the weights.
+how large it is, how much was measured at all and how much the picture shows. A logistic regression on piecewise linear
+functions of these clues (a generalised additive model: Hastie and Tibshirani, "Generalized Additive Models",
+Statistical Science 1986) turns them into a probability. It is fitted per checkpoint on frames with ground truth; its
+numbers travel with the weights.
 """
 
 from __future__ import annotations
@@ -61,10 +62,18 @@ class Calibration:
             table = torch.from_numpy(np.interp(places, knots, values).astype(np.float32)).to(device)
             self._tables[name] = (first, (_TABLE - 1) / max(last - first, 1e-9), table)
 
-    def __call__(self, depth: Tensor, confidence: Tensor, sparse_depth: NDArray[np.float32]) -> Tensor:
+    def __call__(
+        self,
+        depth: Tensor,
+        confidence: Tensor,
+        sparse_depth: NDArray[np.float32],
+        image: NDArray[np.uint8] | None = None,
+    ) -> Tensor:
         """The (H, W) float32 probability; see :func:`clues` for the arguments."""
-        odds = {name: self._log_odds(name, values) for name, values in clues(depth, confidence, sparse_depth).items()}
-        coarse = torch.stack([odds[name] for name in ("residual", "variation", "depth")]).sum(0) + odds["density"]
+        found = clues(depth, confidence, sparse_depth, image)
+        odds = {name: self._log_odds(name, values) for name, values in found.items()}
+        coarse = torch.stack([odds[name] for name in ("residual", "variation", "depth")]).sum(0)
+        coarse += odds["density"] + odds["contrast"]
         height, width = depth.shape
         smooth = functional.interpolate(coarse[None, None], scale_factor=BLOCK, mode="bilinear", align_corners=False)
         return (odds["confidence"] + odds["distance"]).add_(smooth[0, 0, :height, :width]).sigmoid_()
@@ -78,24 +87,32 @@ class Calibration:
         return table.index_select(0, place.flatten()).view(values.shape)
 
 
-def clues(depth: Tensor, confidence: Tensor, sparse_depth: NDArray[np.float32]) -> dict[str, Tensor]:
+def clues(
+    depth: Tensor,
+    confidence: Tensor,
+    sparse_depth: NDArray[np.float32],
+    image: NDArray[np.uint8] | None = None,
+) -> dict[str, Tensor]:
     """What tells good depth from bad, by name.
 
     Args:
         depth: (H, W) float32 metres; the clues of unknown depth mean nothing.
         confidence: (H, W) float32, the network's own, in [0, 1].
         sparse_depth: (H, W) metres, 0 = not measured.
+        image: (H, W, 3) uint8 RGB that the depth is from, or None.
 
     Returns:
         On the device of ``depth``, with (H, W) values: ``confidence``, and ``distance`` to the nearest measurement in
         pixels. With one value for 4 x 4 pixels, (ceil(H / 4), ceil(W / 4)): the ``residual`` between depth and the
         measurements around, and the ``variation`` of depth around, both ln(0.01 + difference of ln depth); and
-        ``depth``, ln metres. With one value, (): ``density``, ln of the share of measured pixels.
+        ``depth``, ln metres. With one value, (): ``density``, ln of the share of measured pixels, and ``contrast``,
+        ln(1 + standard deviation of the picture's green values), 0 without one.
     """
     nearest = cv2.distanceTransform((sparse_depth == 0).astype(np.uint8), cv2.DIST_L2, 5)
     coarse = _log(depth[::2, ::2])[None]
     range_around = _highest_around(coarse) + _highest_around(-coarse)
     density = np.count_nonzero(sparse_depth) / sparse_depth.size
+    contrast = 0.0 if image is None else float(image[::4, ::4, 1].std())
     return {
         "confidence": confidence,
         "distance": torch.from_numpy(nearest).to(depth.device),
@@ -103,10 +120,11 @@ def clues(depth: Tensor, confidence: Tensor, sparse_depth: NDArray[np.float32]) 
         "variation": (0.01 + range_around[0]).log_(),
         "depth": coarse[0, :: BLOCK // 2, :: BLOCK // 2],
         "density": torch.tensor(math.log(max(density, 1e-9)), device=depth.device),
+        "contrast": torch.tensor(math.log1p(contrast), device=depth.device),
     }
 
 
-CLUES: Final = ("confidence", "distance", "residual", "variation", "depth", "density")
+CLUES: Final = ("confidence", "distance", "residual", "variation", "depth", "density", "contrast")
 
 
 def fit(samples: Mapping[str, NDArray[np.floating]], correct: NDArray[np.bool_]) -> Calibration:

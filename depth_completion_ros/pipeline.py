@@ -172,7 +172,8 @@ class DepthCompleter:
 
             depth, confidence = output.depth[0, 0].float(), output.confidence[0, 0].float()
             if self.calibration is not None:
-                confidence = self.calibration(depth, confidence, sparse_depth)
+                seen = image if self.network.uses_image else None
+                confidence = self.calibration(depth, confidence, sparse_depth, seen)
             known = (depth > 0) & (depth < math.inf)  # not NaN, either
             depth = torch.where(known, depth, torch.nan)
             confidence = torch.where(known, confidence, 0.0).clamp(0.0, 1.0)

@@ -34,6 +34,14 @@ def test_clues_by_hand():
     assert found["variation"][3, 2].item() == found["variation"][3, 8].item() == pytest.approx(math.log(0.01))
     assert found["depth"][0, 0].item() == pytest.approx(math.log(10)) and found["depth"].shape == (6, 10)
     assert found["density"].item() == pytest.approx(math.log(1 / (24 * 40)))
+    assert found["contrast"] == 0
+
+
+def test_contrast_is_of_the_picture():
+    image = np.zeros((24, 40, 3), np.uint8)
+    image[:, 20:] = 0, 100, 0
+    assert clues(*scene(), image)["contrast"].item() == pytest.approx(math.log(1 + 50))
+    assert clues(*scene(), np.full_like(image, 200))["contrast"] == 0
 
 
 @pytest.mark.parametrize("size", [(24, 40), (25, 43), (3, 5), (1, 1)])
@@ -61,7 +69,7 @@ def test_log_odds_of_clues_add_up():
     depth, confidence, sparse = scene()
     curves = {name: {"knots": [0.0], "log_odds": [0.1 * (i + 1)]} for i, name in enumerate(CLUES)}
     stated = Calibration(curves)(depth, confidence, sparse)
-    torch.testing.assert_close(stated, torch.full_like(depth, 2.1).sigmoid())
+    torch.testing.assert_close(stated, torch.full_like(depth, 2.8).sigmoid())
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,17 @@ import torch
 from numpy.typing import NDArray
 
 from depth_completion_ros.confidence import BLOCK, CLUES, TOLERANCE, Calibration, clues, fit
+from depth_completion_ros.evaluation.degradations import dimmed, without_image
 from depth_completion_ros.evaluation.given import Given
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.pipeline import DepthCompleter
 
 _SAMPLES = 3000  # of one frame with one amount given: pixels near each other tell the same
+_UNSEEN = 0.2  # share of the frames without a picture, and with a dark one, of models that look at it
 
 
 def calibrate(completer: DepthCompleter, frames: Iterable[Frame], given: Sequence[Given], seed: int = 0) -> Calibration:
-    """Fits what the model's confidence will mean.
+    """Fits what the model's confidence will mean, with what its camera sees, with little light and with a dead camera.
 
     Args:
         completer: its own ``calibration`` does not count.
@@ -38,7 +40,7 @@ def calibrate(completer: DepthCompleter, frames: Iterable[Frame], given: Sequenc
                 thinned = amount.of(frame, rng)
                 if thinned is None:
                     continue
-                values, right = _sample(completer, thinned, rng)
+                values, right = _sample(completer, _as_seen(thinned, completer, rng), rng)
                 correct.append(right)
                 for name, value in values.items():
                     parts[name].append(value)
@@ -49,6 +51,16 @@ def calibrate(completer: DepthCompleter, frames: Iterable[Frame], given: Sequenc
             "no frame has a ground truth and as many measurements as were asked for: nothing to learn from"
         )
     return fit({name: np.concatenate(part) for name, part in parts.items()}, np.concatenate(correct))
+
+
+def _as_seen(frame: Frame, completer: DepthCompleter, rng: np.random.Generator) -> Frame:
+    """Some frames without an image, if the model does without, and some in the dark."""
+    draw = rng.random()
+    if frame.image is None or not completer.network.uses_image or draw > 2 * _UNSEEN:
+        return frame
+    if draw < _UNSEEN and not completer.needs_image:
+        return without_image(frame)
+    return dimmed(frame, 10.0 ** -rng.uniform(0.5, 2.0), rng)
 
 
 def _sample(
@@ -62,7 +74,10 @@ def _sample(
     depth, truth = completion.depth.flat[pixels], frame.ground_truth.flat[pixels]
     with torch.inference_mode():
         found = clues(
-            torch.from_numpy(completion.depth), torch.from_numpy(completion.confidence), completion.sparse_depth
+            torch.from_numpy(completion.depth),
+            torch.from_numpy(completion.confidence),
+            completion.sparse_depth,
+            frame.image if completer.network.uses_image else None,
         )
     size = frame.ground_truth.shape
     row, column = np.unravel_index(pixels, size)

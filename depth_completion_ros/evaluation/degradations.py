@@ -61,9 +61,9 @@ def half_without_points(frame: Frame) -> Frame:
     return replace(frame, points=points[kept], rings=None if frame.rings is None else frame.rings[kept])
 
 
-def night(frame: Frame, rng: np.random.Generator) -> Frame:
-    """The image at a thirtieth of its light, with the noise of a camera whose gain is turned up as far as it goes."""
-    dark = _image(frame) / 30.0
+def dimmed(frame: Frame, light: float, rng: np.random.Generator) -> Frame:
+    """The image at a share of its light, with the noise of a camera whose gain is turned up as far as it goes."""
+    dark = light * _image(frame)
     return replace(frame, image=_to_bytes(dark + rng.normal(0, 3.0, dark.shape)))
 
 
@@ -87,7 +87,7 @@ OF_POINTS: Final[dict[str, Degradation]] = {
     "half the image without points": lambda frame, rng: half_without_points(frame),
 }
 OF_IMAGE: Final[dict[str, Degradation]] = {
-    "night-dark image": night,
+    "night-dark image": lambda frame, rng: dimmed(frame, 1 / 30, rng),
     "washed-out image": lambda frame, rng: washed_out(frame),
     "no image at all": lambda frame, rng: without_image(frame),
 }

@@ -1,5 +1,8 @@
 """A fitted confidence comes true on frames that it was not fitted to."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,6 +44,16 @@ def test_a_calibrated_confidence_comes_true_and_sorts():
     assert after.ause("abs_rel") < after.ause("abs_rel", "distance")
     again = calibrate(completer, map(rough, range(8)), [EVERYTHING])  # fits the model's own confidence, whatever it has
     assert again.curves == fitted.curves
+
+
+def test_what_its_camera_sees_counts_for_a_model_that_looks_at_it():
+    image = np.random.default_rng(0).integers(0, 255, (64, 96, 3), dtype=np.uint8)
+    frames = [replace(rough(number), image=image) for number in range(30)]
+    looks, blind = (DepthCompleter(name, device="cpu", preset="lite") for name in ("mspn", "auxiliary"))
+    contrasts = [calibrate(each, frames, [EVERYTHING]).curves["contrast"]["knots"] for each in (looks, blind)]
+    assert contrasts[0][0] == 0 and contrasts[0][-1] == pytest.approx(math.log1p(image[::4, ::4, 1].std()), abs=1e-4)
+    assert len(contrasts[0]) > 2  # and some in the dark
+    assert contrasts[1] == [0]
 
 
 def test_frames_without_truth_or_lines_are_no_use():

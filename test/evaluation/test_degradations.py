@@ -70,10 +70,10 @@ def test_half_of_the_image_loses_its_points(frame):
 
 
 def test_night_is_dark_and_noisy(frame):
-    degraded = degradations.night(frame, np.random.default_rng(0))
+    degraded = degradations.dimmed(frame, 1 / 30, np.random.default_rng(0))
     assert degraded.image.mean() < 0.06 * frame.image.mean()
     white = replace(frame, image=np.full_like(frame.image, 150))
-    noise = degradations.night(white, np.random.default_rng(0)).image.astype(float)
+    noise = degradations.dimmed(white, 1 / 30, np.random.default_rng(0)).image.astype(float)
     assert noise.mean() == pytest.approx(5, abs=0.3) and 2 < noise.std() < 3.5
 
 
