@@ -27,6 +27,7 @@ TOLERANCE: Final = 0.05
 MEANING: Final = "estimated probability that the depth is within 5 % of the truth"
 
 BLOCK: Final = 4  # pixels; what changes slowly is found for blocks of so many squared, over 3 x 3 of them
+_CLEAR = 20.0  # contrast from which on pictures count the same: what more they show is of the scene, not the light
 _KNOTS = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)  # quantiles of a clue at which its curve bends
 # Curves are as straight as the samples allow: a step from knot to knot weighs like so many samples against it.
 _STIFFNESS = 10.0
@@ -106,13 +107,13 @@ def clues(
         pixels. With one value for 4 x 4 pixels, (ceil(H / 4), ceil(W / 4)): the ``residual`` between depth and the
         measurements around, and the ``variation`` of depth around, both ln(0.01 + difference of ln depth); and
         ``depth``, ln metres. With one value, (): ``density``, ln of the share of measured pixels, and ``contrast``,
-        ln(1 + standard deviation of the picture's green values), 0 without one.
+        ln(1 + standard deviation of the picture's green values, at most 20), 0 without one.
     """
     nearest = cv2.distanceTransform((sparse_depth == 0).astype(np.uint8), cv2.DIST_L2, 5)
     coarse = _log(depth[::2, ::2])[None]
     range_around = _highest_around(coarse) + _highest_around(-coarse)
     density = np.count_nonzero(sparse_depth) / sparse_depth.size
-    contrast = 0.0 if image is None else float(image[::4, ::4, 1].std())
+    contrast = 0.0 if image is None else min(float(image[::4, ::4, 1].std()), _CLEAR)
     return {
         "confidence": confidence,
         "distance": torch.from_numpy(nearest).to(depth.device),

@@ -39,8 +39,9 @@ def test_clues_by_hand():
 
 def test_contrast_is_of_the_picture():
     image = np.zeros((24, 40, 3), np.uint8)
-    image[:, 20:] = 0, 100, 0
-    assert clues(*scene(), image)["contrast"].item() == pytest.approx(math.log(1 + 50))
+    image[:, 20:] = 0, 30, 0
+    assert clues(*scene(), image)["contrast"].item() == pytest.approx(math.log(1 + 15))
+    assert clues(*scene(), 8 * image)["contrast"].item() == pytest.approx(math.log(1 + 20))
     assert clues(*scene(), np.full_like(image, 200))["contrast"] == 0
 
 
