@@ -54,12 +54,12 @@ def calibrate(completer: DepthCompleter, frames: Iterable[Frame], given: Sequenc
 
 
 def _as_seen(frame: Frame, completer: DepthCompleter, rng: np.random.Generator) -> Frame:
-    """Some frames without an image, if the model does without, and some in the dark."""
+    """The frame without an image for a model that uses none; for others some in the dark, and some without an image."""
     draw = rng.random()
-    if frame.image is None or not completer.network.uses_image or draw > 2 * _UNSEEN:
-        return frame
-    if draw < _UNSEEN and not completer.needs_image:
+    if not completer.network.uses_image or (draw < _UNSEEN and not completer.needs_image):
         return without_image(frame)
+    if frame.image is None or draw > 2 * _UNSEEN:
+        return frame
     return dimmed(frame, 10.0 ** -rng.uniform(0.5, 2.0), rng)
 
 
@@ -77,7 +77,7 @@ def _sample(
             torch.from_numpy(completion.depth),
             torch.from_numpy(completion.confidence),
             completion.sparse_depth,
-            frame.image if completer.network.uses_image else None,
+            frame.image,
         )
     size = frame.ground_truth.shape
     row, column = np.unravel_index(pixels, size)

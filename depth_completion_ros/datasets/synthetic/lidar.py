@@ -93,7 +93,9 @@ class Scanner(ABC):
         hits = scene.cast(rays)
         if self.loses_pulses:
             on_glass = is_one_of(scene.material[hits.triangle], GLASS) & np.isfinite(hits.distance)
-            see_through(scene, rays, hits, np.flatnonzero(on_glass & (rng.random(len(rays)) < _passing(hits.triangle))))
+            panes = np.flatnonzero(on_glass)
+            passed = rng.random(len(rays))[panes] < _passing(hits.triangle[panes])
+            see_through(scene, rays, hits, panes[passed])
         distance = hits.distance
         if self.divergence:
             distance = self._melt(scene, rays, distance, rng)
