@@ -202,7 +202,7 @@ class DepthCompleter:
         pixels = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)
         mean = torch.tensor(self.network.image_mean, device=self.device) * 255.0
         std = torch.tensor(self.network.image_std, device=self.device) * 255.0
-        return ((pixels.float() - mean) / std).permute(2, 0, 1)[None]
+        return pixels.float().sub_(mean).div_(std).permute(2, 0, 1)[None]
 
     def _depth_batch(self, depth: NDArray[np.float32]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(depth)).to(self.device)[None, None]

@@ -31,6 +31,7 @@ from depth_completion_ros.networks.lite import (
     GuidedUpsample,
     LiteNetwork,
     Spreading,
+    answers,
     bounded,
     contrasts,
     doubled,
@@ -98,7 +99,8 @@ class EMDCLite(LiteNetwork):
         _keep_most(self.propagation)
         self.spreading = Spreading(features)
         self.upsample = GuidedUpsample(features, corrects=False)
-        self.confidence = nn.Conv2d(features + _LOCAL + _DOUBTS, 1, 3, padding=1)
+        self.confidence = nn.Conv2d(_LOCAL + features, 1, 3, padding=1)
+        self.confidence_of_doubts = nn.Conv2d(_DOUBTS, 1, 3, padding=1, bias=False)
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -109,23 +111,24 @@ class EMDCLite(LiteNetwork):
         padding = (0, -width % _STRIDE, 0, -height % _STRIDE)  # at the end, so that no pixel moves
         known = look_around(functional.pad(sparse_depth.float(), padding))
         features = self._features(functional.pad(image, padding, mode="replicate"), known)
-        global_depth = known.plane + bounded(self.global_head(features), known.deviation)
+        correction, spreading, upsampling = answers(features, self.global_head, self.spreading.head, self.upsample.head)
+        global_depth = known.plane + bounded(correction, known.deviation)
 
         measured = known.count > 0
         off = measured * (known.measured - global_depth).clamp(-1, 1)
         told = torch.cat([off, measured, known.doubts()], 1).to(features.dtype)
         local = self.local_branch(torch.cat([features, told], 1))
         local_depth = global_depth + bounded(self.local_head(local), known.deviation)
-        both = torch.cat([features, local], 1)
-        local_weight = self.fusion(both).float().sigmoid()
+        fusion, logit = answers(torch.cat([features, local], 1), self.fusion, self.confidence)
+        local_weight = fusion.float().sigmoid()
         blended = torch.lerp(global_depth, local_depth, local_weight)
         # Means of depth: those of its logarithm come out nearer than what they are to fill.
-        chosen, spread = self.spreading(features, blended.exp(), known.measured.exp(), measured)
+        chosen, spread = self.spreading(spreading, blended.exp(), known.measured.exp(), measured)
         depth = self._propagate(features, chosen.clamp(min=_NEAREST).log(), measured)
 
-        logit = doubled(self.confidence(torch.cat([both, told[:, 2:]], 1)))
+        logit = doubled(logit + self.confidence_of_doubts(told[:, 2:]))
         anything = known.anything
-        logs = [self.upsample(features, depth), doubled(local_depth), doubled(global_depth)]
+        logs = [self.upsample.combine(upsampling, depth), doubled(local_depth), doubled(global_depth)]
         if self.training:  # for the loss
             logs.append(doubled(spread.log()))
         depth, local_depth, global_depth, *of_loss = (anything * (known.scale + each).exp() for each in logs)

@@ -31,18 +31,30 @@ def fill_gaps(values: Tensor, known: Tensor, fade: float = 1.0) -> Tensor:
 
 
 def gaussian(deviation: float, taps: int, device: torch.device) -> Tensor:
-    """(taps,) samples of a Gaussian, in float32, whose sum is 1."""
-    offsets = torch.arange(taps, device=device) - taps // 2
+    """(taps,) samples of a Gaussian about their middle, in float32, whose sum is 1."""
+    offsets = torch.arange(taps, device=device) - (taps - 1) / 2
     gauss = torch.exp(-0.5 * (offsets / deviation) ** 2)
     return gauss / gauss.sum()
 
 
-def blurred(maps: Tensor, kernel: Tensor) -> Tensor:
-    """Every channel of (N, C, H, W) blurred with a kernel (taps,), by rows and columns; beyond the border all is 0."""
-    (taps,), channels = kernel.shape, maps.shape[1]
-    weights = kernel.expand(channels, 1, 1, -1)
-    maps = functional.conv2d(maps, weights, padding=(0, taps // 2), groups=channels)
-    return functional.conv2d(maps, weights.transpose(2, 3), padding=(taps // 2, 0), groups=channels)
+def blurred(maps: Tensor, kernel: Tensor, *, between: Tensor | None = None) -> Tensor:
+    """Every channel of (N, C, H, W) blurred with a kernel (taps,), by rows and columns; beyond the border all is 0.
+
+    Args:
+        maps: to be blurred.
+        kernel: an odd number of taps.
+        between: an even number of taps, for the places between columns 0 and 1, 2 and 3, ... of an even number of
+            columns, instead of all columns.
+
+    Returns:
+        (N, C, H, W), or (N, C, H, W / 2) ``between`` columns.
+    """
+    channels, along = maps.shape[1], kernel if between is None else between
+    step, reach = (1, len(along) // 2) if between is None else (2, len(along) // 2 - 1)
+    across = along.expand(channels, 1, 1, -1)
+    maps = functional.conv2d(maps, across, stride=(1, step), padding=(0, reach), groups=channels)
+    down = kernel.expand(channels, 1, 1, -1).transpose(2, 3)
+    return functional.conv2d(maps, down, padding=(len(kernel) // 2, 0), groups=channels)
 
 
 def mean_measurement(sparse_depth: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ from depth_completion_ros.networks.lite import (
     GuidedUpsample,
     LiteNetwork,
     Spreading,
+    answers,
     contrasts,
     doubled,
     limited,
@@ -114,7 +115,8 @@ class MSPNLite(LiteNetwork):
         start_at(self.choice, _CHOICE)
         self.spreading = Spreading(half)
         self.upsample_half = GuidedUpsample(half, corrects=False)
-        self.confidence = nn.Conv2d(half + 4, 1, 3, padding=1)
+        self.confidence = nn.Conv2d(half, 1, 3, padding=1)
+        self.confidence_of_doubts = nn.Conv2d(4, 1, 3, padding=1, bias=False)
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -151,15 +153,18 @@ class MSPNLite(LiteNetwork):
         state = self.upsample_quarter(features, state)
         features = self.decode_half(features, skips[0], state)
         propagated, mask = state.chunk(2, 1)
-        shares = self.choice(features).float().softmax(1)
+        shares, spreading, upsampling, logit = answers(
+            features, self.choice, self.spreading.head, self.upsample_half.head, self.confidence
+        )
+        shares = shares.float().softmax(1)
         depth = (shares * torch.cat([propagated, known.plane], 1)).sum(1, keepdim=True)
         measured = known.count > 0
         if estimate is None:
             depth = continue_upright(depth, measured)
-        depth, spread = self.spreading(features, depth, known.measured, measured)
-        logit = self.confidence(torch.cat([features, torch.cat([known.doubts(), mask], 1).to(features.dtype)], 1))
+        depth, spread = self.spreading(spreading, depth, known.measured, measured)
+        logit = logit + self.confidence_of_doubts(torch.cat([known.doubts(), mask], 1).to(features.dtype))
         logit = doubled(logit)[..., :height, :width]
-        logs = [self.upsample_half(features, depth)]
+        logs = [self.upsample_half.combine(upsampling, depth)]
         if self.training:  # for the loss
             initial = functional.interpolate(initial, image.shape[-2:], mode="bilinear", align_corners=False)
             logs += [initial, doubled(propagated), doubled(spread)]

@@ -30,6 +30,7 @@ from depth_completion_ros.networks.lite import (
     GuidedUpsample,
     LiteNetwork,
     Spreading,
+    answers,
     bounded,
     contrasts,
     doubled,
@@ -92,7 +93,8 @@ class NLSPNLite(LiteNetwork):
         self.normalise_affinity = AffinityNormalisation("TGASS")
         self.spreading = Spreading(half)
         self.upsample = GuidedUpsample(half, corrects=False)
-        self.confidence = nn.Conv2d(half + 4, 1, 3, padding=1)
+        self.confidence = nn.Conv2d(half, 1, 3, padding=1)
+        self.confidence_of_doubts = nn.Conv2d(4, 1, 3, padding=1, bias=False)
         self.register_buffer("grid", torch.tensor(GRID, dtype=torch.float32).view(-1, 2, 1, 1), persistent=False)
         # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -105,7 +107,10 @@ class NLSPNLite(LiteNetwork):
         known = look_around(functional.pad(sparse_depth.float(), padding))
         features = self._features(functional.pad(image, padding, mode="replicate"), known)
 
-        correction, spread, predicted = self.head(features).float().split([1, 1, 3 * len(GRID)], 1)
+        found, spreading, upsampling, logit = answers(
+            features, self.head, self.spreading.head, self.upsample.head, self.confidence
+        )
+        correction, spread, predicted = found.float().split([1, 1, 3 * len(GRID)], 1)
         initial = known.plane + bounded(correction, known.deviation)
         spread = spread.sigmoid()
         offset, affinity = split_prediction(predicted)
@@ -113,12 +118,12 @@ class NLSPNLite(LiteNetwork):
         affinity = self.normalise_affinity(affinity, confidence_at(spread, displacement)).float()
         measured = known.count > 0
         depth = continue_upright(propagate(initial, displacement, affinity, _STEPS), measured)
-        depth, spread_depth = self.spreading(features, depth, known.measured, measured)
+        depth, spread_depth = self.spreading(spreading, depth, known.measured, measured)
 
         doubts = torch.cat([known.doubts(), spread], 1).to(features.dtype)
-        logit = doubled(self.confidence(torch.cat([features, doubts], 1)))
+        logit = doubled(logit + self.confidence_of_doubts(doubts))
         anything = known.anything
-        logs = [self.upsample(features, depth), doubled(initial)]
+        logs = [self.upsample.combine(upsampling, depth), doubled(initial)]
         if self.training:  # for the loss
             logs.append(doubled(spread_depth))
         depth, initial, *of_loss = (anything * (known.scale + each).exp()[..., :height, :width] for each in logs)

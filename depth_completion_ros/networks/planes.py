@@ -16,9 +16,9 @@ from torch.nn import functional
 from depth_completion_ros.networks.gaps import blurred, gaussian
 
 CELL = 2  # pixels in each direction, of what is told
-# The sums are taken in cells of this many rows and columns: what stands upright is common, so that depth varies less
+# The sums are taken in cells of this many rows and one column: what stands upright is common, so that depth varies less
 # up and down than it does sideways. Larger cells take less time, but blur the lines of a 32-line LiDAR into each other.
-_ROWS, _COLUMNS = 2, 1
+_ROWS = 2
 
 # Of the fit, here and in `classical`.
 # The weight of a measurement falls with the distance to this power. Above 2, what is near counts more than all that is
@@ -26,6 +26,7 @@ _ROWS, _COLUMNS = 2, 1
 POWER = 4.5
 # Blur of each pyramid level, in its cells: wide enough that the kernel is smooth from level to level.
 BLUR, TAPS = 1.6, 9
+_TAPS_BETWEEN = 10  # of the same blur, seen from between two columns
 # Ridge of the slope: this part of the spread of the measurements, and the 1/12 that their places in a cell vary by.
 RIDGE = 0.05
 CELL_VARIANCE = 1 / 12
@@ -95,10 +96,7 @@ def look_around(sparse_depth: Tensor) -> Surroundings:
         scale = logarithm.sum((1, 2, 3), keepdim=True) / total
         maps = torch.cat([measured * (logarithm - scale), measured], 1)
         mean, count = (CELL**2 * functional.avg_pool2d(maps, CELL)).chunk(2, 1)
-        planes = functional.interpolate(
-            _fit_planes(maps[:, :1], measured), count.shape[-2:], mode="bilinear", align_corners=False
-        )
-        plane, deviation, slant, distance = planes.split(1, 1)
+        plane, deviation, slant, distance = _fit_planes(maps[:, :1], measured).split(1, 1)
         return Surroundings(scale, plane, deviation, slant, distance, mean / count.clamp(min=1), count)
 
 
@@ -138,17 +136,17 @@ def continue_upright(log_depth: Tensor, measured: Tensor) -> Tensor:
 
 
 def _fit_planes(log_depth: Tensor, measured: Tensor) -> Tensor:
-    """(N, 1, H, W) maps, 0 where not measured -> (N, 4, H / 2, W) plane, deviation, slant and distance."""
+    """(N, 1, H, W) maps, 0 where not measured -> (N, 4, H / 2, W / 2) plane, deviation, slant and distance."""
     batch, _, height, width = log_depth.shape
-    rows, columns = height // _ROWS, width // _COLUMNS
+    rows, columns = height // _ROWS, width
     image, _, row, column = torch.nonzero(measured, as_tuple=True)
     v = log_depth[image, 0, row, column]
-    x = (column + 0.5) / _COLUMNS - columns / 2
+    x = column + 0.5 - columns / 2
     y = (row + 0.5) / _ROWS - rows / 2
     terms = torch.stack([torch.ones_like(v), x, y, v, x * x, x * y, y * y, x * v, y * v, v * v], 1)
     # The terms of a cell side by side: blurring is several times faster so.
     cells = log_depth.new_zeros(batch * rows * columns, terms.shape[1])
-    cells.index_add_(0, (image * rows + row // _ROWS) * columns + column // _COLUMNS, terms)
+    cells.index_add_(0, (image * rows + row // _ROWS) * columns + column, terms)
     moments = cells.view(batch, rows, columns, -1).permute(0, 3, 1, 2)
 
     # Weighted means, variances and covariances
@@ -162,7 +160,7 @@ def _fit_planes(log_depth: Tensor, measured: Tensor) -> Tensor:
     per_determinant = 1 / (xx * yy - xy * xy)
     slope_x, slope_y = (yy * xv - xy * yv) * per_determinant, (xx * yv - xy * xv) * per_determinant
 
-    at_x = torch.arange(columns, device=x.device) + (0.5 - columns / 2)
+    at_x = torch.arange(0, columns, 2, device=x.device) + (1 - columns / 2)
     at_y = (torch.arange(rows, device=x.device) + (0.5 - rows / 2))[:, None]
     step_x, step_y = slope_x * (at_x - mean_x), slope_y * (at_y - mean_y)
     most = MOST_DEVIATIONS * vv.sqrt()
@@ -170,12 +168,15 @@ def _fit_planes(log_depth: Tensor, measured: Tensor) -> Tensor:
     # Inverse depth is linear along a plane: 1 - step, relative to where the slope was found.
     plane = mean_v - (1 - step).clamp(min=1 / MOST_TIMES_FARTHER).log()
     deviation = (vv - slope_x * xv - slope_y * yv).clamp(min=0).sqrt()
-    distance = _COLUMNS / CELL * weight ** (-1 / POWER)
+    distance = weight ** (-1 / POWER) / CELL
     return torch.cat([plane, deviation, torch.hypot(step_x, step_y), distance], 1)
 
 
 def _weighted_sums(moments: Tensor) -> Tensor:
-    """At every cell of (N, C, h, w), the sum over all cells, weighted by 1 / distance^POWER."""
+    """Between every other two columns of (N, C, h, w), the sum over all cells, weighted by 1 / distance^POWER.
+
+    That is (N, C, h, w / 2), w even: as fine as what is asked for, and half the work of the finest level.
+    """
     channels = moments.shape[1]
     binomial = moments.new_tensor([1, 3, 3, 1]) / 8
     halving = (binomial[:, None] * binomial).expand(channels, 1, 4, 4)
@@ -183,15 +184,19 @@ def _weighted_sums(moments: Tensor) -> Tensor:
 
     levels = [moments]
     while max(levels[-1].shape[-2:]) > 1:
-        height, width = levels[-1].shape[-2:]
-        even = functional.pad(levels[-1], (0, width % 2, 0, height % 2))
-        levels.append(functional.conv2d(even, halving, stride=2, padding=1, groups=channels))
+        level = levels[-1]
+        height, width = level.shape[-2:]
+        if height % 2 or width % 2:
+            level = functional.pad(level, (0, width % 2, 0, height % 2))
+        levels.append(functional.conv2d(level, halving, stride=2, padding=1, groups=channels))
     # The Gaussian of a level is twice as wide as that of the level below, and a quarter as high for being so.
     factor = 2.0 ** (2 - POWER)
-    *finer, coarsest = levels
+    finest, *finer, coarsest = levels
     sums = blurred(coarsest, gauss)
     for level in reversed(finer):
         height, width = level.shape[-2:]
         far = functional.interpolate(sums, scale_factor=2.0, mode="bilinear", align_corners=False)
         sums = blurred(level, gauss).add_(far[..., :height, :width], alpha=factor)
-    return sums
+    near = blurred(finest, gauss, between=gaussian(BLUR, _TAPS_BETWEEN, moments.device))
+    far = functional.interpolate(sums, scale_factor=(2.0, 1.0), mode="bilinear", align_corners=False)
+    return near.add_(far[..., : finest.shape[2], :], alpha=factor)

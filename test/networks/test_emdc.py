@@ -280,9 +280,9 @@ def test_lite_blends_as_its_local_weight_says():
     image, sparse_depth = random_inputs(1, 64, 96)
     for bias, name in ((50.0, "local_depth"), (-50.0, "global_depth")):
         network.fusion.bias.fill_(bias)
-        network.spreading.forward = lambda features, found, measured, there: (found, found)
+        network.spreading.forward = lambda answer, found, measured, there: (found, found)
         network._propagate = lambda features, depth, measured: depth
-        network.upsample.forward = lambda features, depth: doubled(depth)
+        network.upsample.combine = lambda answer, depth: doubled(depth)
         output = network(image, sparse_depth)
         torch.testing.assert_close(output.depth, getattr(output, name), rtol=1e-4, atol=1e-4)
 

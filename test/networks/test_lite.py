@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from torch import nn
 
-from depth_completion_ros.networks.lite import GuidedUpsample, Spreading, _around, bounded, contrasts
+from depth_completion_ros.networks.lite import GuidedUpsample, Spreading, _around, answers, bounded, contrasts
 from depth_completion_ros.networks.registry import create
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -76,6 +77,13 @@ def test_doubling_takes_nothing_but_old_values_and_corrects_only_where_it_may():
         assert sum("correction" in name for name, _ in upsample.named_parameters()) == 2 * corrects
 
 
+def test_heads_answer_together_what_they_answer_one_by_one():
+    heads = [nn.Conv2d(5, outputs, 3, padding=1) for outputs in (2, 9, 1)]
+    features = torch.randn(2, 5, 12, 17)
+    for together, head in zip(answers(features, *heads), heads, strict=True):
+        torch.testing.assert_close(together, head(features))
+
+
 def test_a_bounded_correction_stays_within_what_the_measurements_around_differ_by():
     deviation = torch.tensor([0.0, 0.1, 1.0])
     assert bounded(torch.zeros(3), deviation).eq(0).all()
@@ -99,7 +107,7 @@ def test_features_say_how_far_measurements_spread_and_what_a_pixel_takes():
         measured, there = torch.full_like(found, 8.0), torch.zeros_like(found, dtype=torch.bool)
         there[..., 24:26, 12:28] = True
         features = torch.stack([rim, edge, chooses])[None]
-        depth, spread = (maps[0, 0] for maps in spreading(features, found, measured, there))
+        depth, spread = (maps[0, 0] for maps in spreading(spreading.head(features), found, measured, there))
         assert depth[:, 11:29].max() < 9
         torch.testing.assert_close(spread[:, 11:29], depth[:, 11:29])
         torch.testing.assert_close(depth[:, :9], found[0, 0, :, :9])
@@ -107,7 +115,7 @@ def test_features_say_how_far_measurements_spread_and_what_a_pixel_takes():
         # Cut off from the trunk as well, the crown keeps its guess.
         edge[18:22] = 1
         features = torch.stack([rim, edge, chooses])[None]
-        depth, _ = (maps[0, 0] for maps in spreading(features, found, measured, there))
+        depth, _ = (maps[0, 0] for maps in spreading(spreading.head(features), found, measured, there))
         assert depth[:18, 11:29].min() > 29 and depth[23:, 11:29].max() < 9
 
 
@@ -139,12 +147,14 @@ def test_a_slope_goes_on_as_it_was_found():
         spreading.head.bias[6:] = torch.tensor([-30.0, 30.0, -30.0])
         found = torch.linspace(2, 9, 48).expand(1, 1, 32, 48)
         there = (torch.arange(48) % 12 == 0).expand_as(found)
-        depth, _ = spreading(torch.zeros(1, 1, 32, 48), found, found + 0.5, there)
+        depth, _ = spreading(spreading.head(torch.zeros(1, 1, 32, 48)), found, found + 0.5, there)
     torch.testing.assert_close(depth, found + 0.5, rtol=0, atol=0.05)
 
 
 def test_before_training_a_pixel_takes_little_of_what_spreads():
     torch.manual_seed(0)
     found = torch.full((2, 1, 24, 40), 5.0)
-    depth, _ = Spreading(4)(torch.randn(2, 4, 24, 40), found, found + 1, torch.rand_like(found) < 0.05)
+    spreading = Spreading(4)
+    answer = spreading.head(torch.randn(2, 4, 24, 40))
+    depth, _ = spreading(answer, found, found + 1, torch.rand_like(found) < 0.05)
     assert (depth - found).min() > 0 and (depth - found).max() < 0.25

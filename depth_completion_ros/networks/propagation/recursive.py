@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-_COLUMN, _ROW = 2, 3  # dimensions
-# Up and down, along the rows, and up and down again: a pixel is reached on all ways with two bends.
-_PASSES = (_COLUMN, _ROW, _COLUMN)
+_BLOCK = 16  # pixels of a line; of lines of some hundred, about as many as there are blocks then
 
 
 def spread(maps: Tensor, trust: Tensor, affinity: Tensor) -> Tensor:
@@ -34,26 +33,40 @@ def spread(maps: Tensor, trust: Tensor, affinity: Tensor) -> Tensor:
         trust = trust.float()
         held = torch.cat([trust * maps.float(), trust], 1)
         above, below, left, right = affinity.float().split(1, 1)
-        for dim in _PASSES:
-            before, after = (above, below) if dim == _COLUMN else (left, right)
-            held = _gathered(held, before, dim, backwards=False) + _gathered(held, after, dim, backwards=True) - held
+        # Up and down, along the rows, and up and down again: a pixel is reached on all ways with two bends.
+        held = _passed(held, above, below)
+        held = _turned(_passed(*(_turned(each) for each in (held, left, right))))
+        held = _passed(held, above, below)
         return held[:, :-1] / held[:, -1:]
 
 
-def _gathered(held: Tensor, affinity: Tensor, dim: int, *, backwards: bool) -> Tensor:
-    """What every pixel of a line holds, with ``affinity`` times what the pixel before it has gathered.
+def _turned(maps: Tensor) -> Tensor:
+    """Rows as columns."""
+    return maps.transpose(2, 3).contiguous()
 
-    By doubling: after each step the pixels have gathered from twice as many, so that a line of 1000 takes 10 steps.
+
+def _passed(held: Tensor, above: Tensor, below: Tensor) -> Tensor:
+    """What every pixel holds, with what it gathers from above and from below."""
+    return _gathered(held, above, backwards=False) + _gathered(held, below, backwards=True) - held
+
+
+def _gathered(held: Tensor, affinity: Tensor, *, backwards: bool) -> Tensor:
+    """What every pixel of a column holds, with ``affinity`` times what the pixel before it has gathered.
+
+    Within blocks of pixels first, in all at once, then from block to block: a column of 400 takes 40 steps.
     """
-    size, step = held.shape[dim], 1
-    while step < size:
-        rest = size - step
-        first, here, before = (rest, 0, step) if backwards else (0, step, 0)
-        share = affinity.narrow(dim, here, rest)
-        gathered = torch.addcmul(held.narrow(dim, here, rest), share, held.narrow(dim, before, rest))
-        # The first pixels' affinity does not matter from here on: nothing is as far before them as the next step.
-        pairs = (held, gathered), (affinity, share * affinity.narrow(dim, before, rest))
-        parts = [(old.narrow(dim, first, step), new) for old, new in pairs]
-        held, affinity = (torch.cat(part[::-1] if backwards else part, dim) for part in parts)
-        step *= 2
-    return held
+    size = held.shape[2]
+    rest, step = (0, 0, 0, -size % _BLOCK), -1 if backwards else 1
+    columns, shares = (
+        list(functional.pad(each, rest).unflatten(2, (-1, _BLOCK)).unbind(3))[::step] for each in (held, affinity)
+    )
+    for pixel in range(1, _BLOCK):
+        columns[pixel] = torch.addcmul(columns[pixel], shares[pixel], columns[pixel - 1])
+        shares[pixel] = shares[pixel] * shares[pixel - 1]  # of what the block before has gathered
+    ends = zip(columns[-1].unbind(2), shares[-1].unbind(2), strict=True)
+    carried = [torch.zeros_like(columns[0][:, :, 0])]
+    for column, share in [*ends][::step][:-1]:
+        carried.append(torch.addcmul(column, share, carried[-1]))
+    before = torch.stack(carried[::step], 2)
+    pixels = [torch.addcmul(column, share, before) for column, share in zip(columns, shares, strict=True)]
+    return torch.stack(pixels[::step], 3).flatten(2, 3)[:, :, :size]
