@@ -61,10 +61,14 @@ def linear(sparse_depth: Depth) -> Depth:
     """Depth linear in the triangles of a Delaunay triangulation; outside of them the nearest measurement."""
     from scipy.interpolate import LinearNDInterpolator
 
-    row, column = np.nonzero(sparse_depth)
-    interpolate = LinearNDInterpolator(np.stack([row, column], -1), sparse_depth[row, column])
-    depth = interpolate(*np.indices(sparse_depth.shape))
-    return np.where(np.isnan(depth), nearest(sparse_depth), depth).astype(np.float32)
+    measured = sparse_depth > 0
+    # A pixel with measurements on all sides makes triangles with these alone: only the rims of what is dense count.
+    among = cv2.erode(measured.astype(np.uint8), _square(3), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    rims = measured & (among == 0)
+    interpolate = LinearNDInterpolator(np.argwhere(rims), sparse_depth[rims])
+    depth = sparse_depth.copy()
+    depth[~measured] = interpolate(np.argwhere(~measured))
+    return np.where(np.isnan(depth), nearest(sparse_depth), depth)
 
 
 def normalized_convolution(sparse_depth: Depth) -> Depth:

@@ -59,6 +59,18 @@ def test_linear_is_exact_on_a_ramp_between_measurements():
     np.testing.assert_allclose(linear(measured), ramp, rtol=1e-4)
 
 
+def test_linear_is_exact_on_a_ramp_across_holes_in_dense_depth():
+    v, u = np.indices((40, 60))
+    ramp = (5 + 0.3 * v + 0.1 * u).astype(np.float32)
+    measured = ramp.copy()
+    for row, column, height, width in ((3, 4, 7, 12), (15, 30, 20, 9), (22, 2, 1, 6), (33, 20, 1, 1)):
+        measured[row : row + height, column : column + width] = 0
+    completed = linear(measured)
+    np.testing.assert_allclose(completed, ramp, rtol=1e-5)
+    np.testing.assert_array_equal(completed[measured > 0], ramp[measured > 0])
+    np.testing.assert_array_equal(linear(ramp), ramp)
+
+
 def test_linear_takes_the_nearest_outside():
     measured = np.zeros((30, 30), np.float32)
     measured[[10, 10, 20], [10, 20, 10]] = 4, 6, 8
