@@ -23,6 +23,7 @@ from depth_completion_ros.datasets import open_source
 from depth_completion_ros.datasets.synthetic import LIDARS, SyntheticFrames, SyntheticRooms
 from depth_completion_ros.evaluation.holdout import drop_occluded
 from depth_completion_ros.frame import Frame
+from depth_completion_ros.pipeline import sparse_depth_of
 
 _HEIGHT = 352
 _BANDS = 6  # of image rows
@@ -115,18 +116,11 @@ def of_scan(frame: Frame) -> dict[str, float]:
 
 
 def _sparse_depth(frame: Frame) -> np.ndarray:
-    """(H, W) nearest measurement per pixel, or the depth image itself."""
-    if frame.points is None:
-        assert frame.depth is not None
-        return frame.depth
-    points = frame.points @ frame.extrinsic[:3, :3].T + frame.extrinsic[:3, 3]
-    pixels = np.nan_to_num(frame.camera.project(points), nan=-9)
-    column, row = np.rint(pixels).astype(int).T
-    inside = (column >= 0) & (row >= 0) & (column < frame.camera.width) & (row < frame.camera.height)
-    depth = np.full((frame.camera.height, frame.camera.width), np.inf, np.float32)
-    np.minimum.at(depth, (row[inside], column[inside]), points[inside, 2])
-    depth[np.isinf(depth)] = 0
-    return depth
+    """(H, W) nearest measurement per pixel, or the depth image itself, as its own camera sees it."""
+    if frame.points is not None:
+        return sparse_depth_of(frame)
+    assert frame.depth is not None
+    return frame.depth
 
 
 def summary(of_one: Iterable[dict[str, float]]) -> dict[str, tuple[float, float, float]]:
