@@ -110,7 +110,7 @@ def clues(
         ln(1 + standard deviation of the picture's green values, at most 20), 0 without one.
     """
     nearest = cv2.distanceTransform((sparse_depth == 0).astype(np.uint8), cv2.DIST_L2, 5)
-    coarse = _log(depth[::2, ::2])[None]
+    coarse = _log(depth[::2, ::2])
     range_around = _highest_around(coarse) + _highest_around(-coarse)
     density = np.count_nonzero(sparse_depth) / sparse_depth.size
     contrast = 0.0 if image is None else min(float(image[::4, ::4, 1].std()), _CLEAR)
@@ -118,8 +118,8 @@ def clues(
         "confidence": confidence,
         "distance": torch.from_numpy(nearest).to(depth.device),
         "residual": (0.01 + _residual(depth, sparse_depth)).log_(),
-        "variation": (0.01 + range_around[0]).log_(),
-        "depth": coarse[0, :: BLOCK // 2, :: BLOCK // 2],
+        "variation": (0.01 + range_around).log_(),
+        "depth": coarse[:: BLOCK // 2, :: BLOCK // 2],
         "density": torch.tensor(math.log(max(density, 1e-9)), device=depth.device),
         "contrast": torch.tensor(math.log1p(contrast), device=depth.device),
     }
@@ -190,9 +190,18 @@ def _residual(depth: Tensor, sparse_depth: NDArray[np.float32]) -> Tensor:
 
 
 def _highest_around(halved: Tensor) -> Tensor:
-    """(1, h, w) maxima over 3 x 3 blocks of every second pixel (1, ceil(H / 2), ceil(W / 2))."""
-    blocks = functional.max_pool2d(halved, BLOCK // 2, ceil_mode=True)
-    return functional.max_pool2d(blocks, 3, stride=1, padding=1)
+    """(h, w) maxima over 3 x 3 blocks of every second pixel (ceil(H / 2), ceil(W / 2)).
+
+    Max pooling would also note where they are, and take several times as long.
+    """
+    side = BLOCK // 2
+    height, width = halved.shape
+    whole = functional.pad(halved, (0, -width % side, 0, -height % side), value=-math.inf)
+    highest = whole.unflatten(1, (-1, side)).unflatten(0, (-1, side)).amax((1, 3))
+    for _ in ("rows", "columns"):
+        before, after = (functional.pad(highest, (0, 0, *frame), value=-math.inf) for frame in ((1, -1), (-1, 1)))
+        highest = torch.maximum(torch.maximum(before, highest), after).T
+    return highest
 
 
 def _log(depth: Tensor) -> Tensor:
