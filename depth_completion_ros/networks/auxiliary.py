@@ -16,8 +16,11 @@ Preset ``lite``, for CPUs, is ours and keeps the parts but not their sizes:
 * It gets local planes through the measurements (:mod:`~depth_completion_ros.networks.planes`) and what tells how far
   they may be wrong, and corrects them within the spread of the measurements around: four lines then say something
   everywhere, too.
+* To the encoder's last map is added what residual blocks at 1/32 find: of a few lines, the next may be far away.
 * The maps of the encoder are added to the features of their size.
-* The decoders end at half size and answer four pixels per place: full size is where a CPU spends its time.
+* The decoders end at half size: full size is where a CPU spends its time. There measurements spread along the lines of
+  pixels (:mod:`~depth_completion_ros.networks.propagation.recursive`), and every pixel chooses how much it takes of
+  that. A learned convex combination of the nearest leads to full size.
 * The confidence is a further output, which training makes the probability that the depth is within 5 % of the truth.
 """
 
@@ -30,12 +33,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.gaps import fill_gaps, mean_measurement
-from depth_completion_ros.networks.layers import conv_block, conv_in_float32, upsample_block
-from depth_completion_ros.networks.lite import LiteNetwork, bounded
-from depth_completion_ros.networks.planes import CELL, Surroundings, continue_upright, look_around
+from depth_completion_ros.networks.layers import conv_block, conv_in_float32, residual_stage, upsample_block
+from depth_completion_ros.networks.lite import (
+    GuidedUpsample,
+    LiteNetwork,
+    Spreading,
+    answers,
+    bounded,
+    doubled,
+    start_at,
+)
+from depth_completion_ros.networks.planes import Surroundings, continue_upright, look_around
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, register
 
 _STRIDE = 16  # of the encoder's last map
+_LITE_STRIDE = 32  # of the preset lite
+_CONTEXT = 128  # channels at this stride
 _KERNELS = (3, 5, 7, 9)
 _CELL = 4  # pixels, in each direction, that share one confidence
 _FADE = 0.8
@@ -81,10 +94,13 @@ class AuxiliaryOutput(NetworkOutput):
     Attributes:
         gray: (N, 1, H, W) the reconstructed image, grey values of 0..255 but without bounds; None but in training.
         confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of preset ``lite``.
+        spread_depth: (N, 1, H, W) metres, as the measurements spread of themselves, of preset ``lite`` while it is
+            trained.
     """
 
     gray: Tensor | None
     confidence_logit: Tensor | None = None
+    spread_depth: Tensor | None = None
 
 
 class AuxiliaryReconstruction(CompletionNetwork):
@@ -111,13 +127,15 @@ class AuxiliaryReconstruction(CompletionNetwork):
     ) -> AuxiliaryOutput:
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`."""
         height, width = sparse_depth.shape[-2:]
-        sparse_depth = _padded(sparse_depth)
+        sparse_depth = _padded(sparse_depth, _STRIDE)
         scale = mean_measurement(sparse_depth)
         relative = sparse_depth / scale.clamp(min=1e-3)
         maps = self.encoder(relative.to(self.depth_decoder.head.weight.dtype))
         depth_features, image_features = self.extractors(*maps)
         depth = scale * functional.softplus(self.depth_decoder(depth_features))
-        gray = 255 * self.image_decoder(image_features)[..., :height, :width] if self.training else None
+        gray = None
+        if image_features is not None:
+            gray = 255 * self.image_decoder(image_features)[..., :height, :width]
         confidence = _agreement(depth.detach(), sparse_depth)
         return AuxiliaryOutput(depth[..., :height, :width], confidence[..., :height, :width], gray)
 
@@ -131,11 +149,14 @@ class AuxiliaryLite(LiteNetwork):
         super().__init__()
         self.encoder = MultiScaleEncoder(_TOLD, size.branch)
         *skips, deepest = (len(_KERNELS) * width for width in size.branch)
+        self.context = _Context(deepest, _CONTEXT)
         self.extractors = FeatureExtractors(deepest, size.extractor, skips[::-1])
-        self.depth_decoder = _LiteDecoder(2 * size.extractor[-1], size.decoder, outputs=2)
-        self.image_decoder = _LiteDecoder(2 * size.extractor[-1], size.decoder, outputs=1)
-        for start in self.depth_decoder.head.parameters():  # with no correction
-            nn.init.zeros_(start)
+        self.decoder = conv_block(2 * size.extractor[-1], size.decoder, activation=nn.ReLU(inplace=True))
+        self.head = nn.Conv2d(size.decoder, 2, 3, padding=1)  # a correction, and the logit of the confidence
+        start_at(self.head, [0.0, 0.0])
+        self.spreading = Spreading(size.decoder)
+        self.upsample = GuidedUpsample(size.decoder, corrects=False)
+        self.image_decoder = _LiteImageDecoder(2 * size.extractor[-1], size.decoder)
         # Lets every convolution answer in it, which CPUs are faster by half in.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -144,29 +165,31 @@ class AuxiliaryLite(LiteNetwork):
     ) -> AuxiliaryOutput:
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`."""
         height, width = sparse_depth.shape[-2:]
-        sparse_depth = _padded(sparse_depth)
+        sparse_depth = _padded(sparse_depth, _LITE_STRIDE)
         known = look_around(sparse_depth)
-        told = _tell(sparse_depth, known).to(self.depth_decoder.head.weight.dtype)
-        depth_features, image_features = self.extractors(*self.encoder(told))
-        correction, logit = self.depth_decoder(depth_features).split(1, 1)
-        base, deviation = functional.interpolate(
-            torch.cat([known.plane, known.deviation], 1),
-            scale_factor=CELL,
-            mode="bilinear",
-            align_corners=False,
-        ).split(1, 1)
+        last, skips = self.encoder(_tell(sparse_depth, known).to(self.head.weight.dtype))
+        depth_features, image_features = self.extractors(self.context(last), skips)
+        features = self.decoder(depth_features)
+        found, spreading, upsampling = answers(features, self.head, self.spreading.head, self.upsample.head)
+        correction, logit = found.split(1, 1)
+        measured = known.count > 0
+        depth = continue_upright(known.plane + bounded(correction, known.deviation), measured)
+        depth, spread = self.spreading(spreading, depth, known.measured, measured)
         anything = known.anything
-        log_depth = continue_upright(base + bounded(correction, deviation), sparse_depth > 0)
-        depth = anything * (known.scale + log_depth).exp()
-        gray = 255 * self.image_decoder(image_features)[..., :height, :width] if self.training else None
-        depth, confidence, logit = (each[..., :height, :width] for each in (depth, anything * logit.sigmoid(), logit))
-        return AuxiliaryOutput(depth, confidence, gray, logit)
+        logit = doubled(logit)
+        logs, gray = [self.upsample.combine(upsampling, depth)], None
+        if image_features is not None:
+            gray = 255 * self.image_decoder(image_features)[..., :height, :width]
+            logs.append(doubled(spread))  # for the loss
+        depth, *of_loss = (anything * (known.scale + each).exp()[..., :height, :width] for each in logs)
+        confidence, logit = (each[..., :height, :width] for each in (anything * logit.sigmoid(), logit))
+        return AuxiliaryOutput(depth, confidence, gray, logit, *of_loss)
 
 
-def _padded(sparse_depth: Tensor) -> Tensor:
-    """To whole cells of the encoder's last map, at the end, so that no pixel moves."""
+def _padded(sparse_depth: Tensor, stride: int) -> Tensor:
+    """To whole cells of the coarsest map, at the end, so that no pixel moves."""
     height, width = sparse_depth.shape[-2:]
-    return functional.pad(sparse_depth.float(), (0, -width % _STRIDE, 0, -height % _STRIDE))
+    return functional.pad(sparse_depth.float(), (0, -width % stride, 0, -height % stride))
 
 
 def _tell(sparse_depth: Tensor, known: Surroundings) -> Tensor:
@@ -199,6 +222,22 @@ class MultiScaleEncoder(nn.Module):
         return last, skips[::-1]
 
 
+class _Context(nn.Module):
+    """Adds what can be seen at half the size, from farther away: nothing before training."""
+
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.down = conv_block(width, inner, stride=2, activation=nn.ReLU(inplace=True))
+        self.blocks = residual_stage(inner, inner, 2)
+        self.back = nn.Conv2d(inner, width, 1)
+        start_at(self.back, [0.0] * width)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, width, H, W), even -> the same."""
+        seen = self.back(self.blocks(self.down(features)))
+        return features + functional.interpolate(seen, scale_factor=2.0, mode="nearest")
+
+
 class FeatureExtractors(nn.Module):
     """Those of depth and of image features, and the features both share (Eqs. 8 to 11, Fig. 4).
 
@@ -215,18 +254,19 @@ class FeatureExtractors(nn.Module):
         self.image = nn.ModuleList(Doubling(*shape) for shape in shapes)
         self.shared = nn.ModuleList(Doubling(below, width) for below, width, _ in shapes[1:])
 
-    def forward(self, features: Tensor, skips: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """The features for the decoders of depth and of the image, each beside the shared ones."""
+    def forward(self, features: Tensor, skips: list[Tensor]) -> tuple[Tensor, Tensor | None]:
+        """The features for the decoders of depth and, while training, of the image, each beside the shared ones."""
         depth, image = self.depth[0](features, skips[0]), self.image[0](features, skips[0])
         shared = image + depth
-        last = len(self.shared) - 1
-        for index, shared_layer in enumerate(self.shared):
-            skip = skips[index + 1]
-            depth, image = self.depth[index + 1](depth, skip), self.image[index + 1](image, skip)
-            shared = shared_layer(shared)
-            if index < last:
-                shared = image + depth + shared
-        return torch.cat([depth, shared], 1), torch.cat([image, shared], 1)
+        *inner, (last_depth, last_image, last_shared, skip) = zip(
+            self.depth[1:], self.image[1:], self.shared, skips[1:], strict=True
+        )
+        for of_depth, of_image, of_both, inner_skip in inner:
+            depth, image = of_depth(depth, inner_skip), of_image(image, inner_skip)
+            shared = image + depth + of_both(shared)
+        shared = last_shared(shared)
+        depth = torch.cat([last_depth(depth, skip), shared], 1)
+        return depth, torch.cat([last_image(image, skip), shared], 1) if self.training else None
 
 
 class Doubling(nn.Module):
@@ -258,16 +298,16 @@ class _Decoder(nn.Module):
         return conv_in_float32(self.head, self.features(features))
 
 
-class _LiteDecoder(nn.Module):
-    """The same, for several numbers per pixel, and doubled by the head alone."""
+class _LiteImageDecoder(nn.Module):
+    """The same, doubled by the head alone."""
 
-    def __init__(self, inputs: int, width: int, outputs: int) -> None:
+    def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
         self.features = conv_block(inputs, width, activation=nn.ReLU(inplace=True))
-        self.head = nn.Conv2d(width, 4 * outputs, 3, padding=1)
+        self.head = nn.Conv2d(width, 4, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, inputs, H, W) -> (N, outputs, 2 H, 2 W)."""
+        """(N, inputs, H, W) -> (N, 1, 2 H, 2 W)."""
         return functional.pixel_shuffle(conv_in_float32(self.head, self.features(features)), 2)
 
 

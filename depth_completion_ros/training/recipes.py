@@ -111,7 +111,7 @@ def _robust_emdc(output: Any, batch: Batch) -> Tensor:
 
 def _robust_auxiliary(output: Any, batch: Batch) -> Tensor:
     image = (output.gray - batch.gray).square().mean()
-    return _robust(output, batch) + 1e-5 * image
+    return _robust(output, batch) + 0.2 * _relative(output.spread_depth, batch) + 1e-5 * image
 
 
 def _robust(output: Any, batch: Batch) -> Tensor:
@@ -265,7 +265,8 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
         ),
         "any": _any(
             loss=_robust_auxiliary,
-            augmentation=Augmentation(crop=(224, 448), image_dropout=0.0),
+            batch=2,
+            augmentation=Augmentation(crop=_STREETS.crop, image_dropout=0.0),
             sparsity=Sparsity(lines=(2, 64)),
         ),
     },

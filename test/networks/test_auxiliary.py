@@ -35,7 +35,9 @@ def scan(batch, height, width, lines=4):
 @functools.cache
 def _trained(preset):
     network = create("auxiliary", preset=preset)
-    nn.init.normal_(network.depth_decoder.head.weight, std=0.02)
+    zeros = [network.head, network.context.back] if preset == "lite" else [network.depth_decoder.head]
+    for head in zeros:
+        nn.init.normal_(head.weight, std=0.02)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0
@@ -86,6 +88,12 @@ def test_sharing_of_four_layers():
     assert image.flatten().tolist() == [16.0, 96.0]
 
 
+def test_features_of_the_image_are_for_training_only():
+    module = extractors(depth=[2.0, 3.0, 5.0], image=[7.0, 1.0, 2.0], shared=[10.0, 0.5]).eval()
+    depth, image = module(torch.ones(1, 1, 1, 1), [None] * 3)
+    assert depth.flatten().tolist() == [30.0, 51.5] and image is None
+
+
 def test_extractors_lead_from_a_sixteenth_to_half_the_size():
     module = FeatureExtractors(6, (5, 4, 3), [0, 0, 0])
     depth, image = module(torch.randn(1, 6, 2, 3), [None] * 3)
@@ -128,13 +136,15 @@ def test_image_features_shape_the_depth_and_the_image_decoder_does_not(preset):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_image_teaches_what_both_share(preset):
-    network = create("auxiliary", preset=preset).train()
+    network = trained(preset).train()
     gray = network(None, scan(2, 37, 50)).gray
     assert gray.shape == (2, 1, 37, 50)
     (gray - 255 * torch.rand_like(gray)).square().mean().backward()
     for name, weight in network.named_parameters():
-        # All but what leads to depth alone: its decoder, and its extractor's last layer.
-        learned = not name.startswith(("depth_decoder", "extractors.depth.2"))
+        # All but what leads to depth alone: its decoder and what follows it, and its extractor's last layer.
+        learned = not name.startswith(
+            ("depth_decoder", "decoder", "head", "spreading", "upsample", "extractors.depth.2")
+        )
         assert (weight.grad is not None and bool(weight.grad.any())) == learned, name
 
 

@@ -125,6 +125,7 @@ def test_features_say_how_far_measurements_spread_and_what_a_pixel_takes():
         ("mspn", ["initial_depth", "propagated_depth", "spread_depth"]),
         ("nlspn", ["spread_depth"]),
         ("emdc", ["spread_depth"]),
+        ("auxiliary", ["spread_depth"]),
     ],
 )
 @torch.no_grad()
