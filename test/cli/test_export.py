@@ -25,7 +25,7 @@ def test_weights_of_half_the_size_answer_alike(network, tmp_path, capsys):
     assert main(["export", str(tmp_path / "run"), str(tmp_path / "models" / "auxiliary")]) == 0
     folder = tmp_path / "models" / "auxiliary"
     text = capsys.readouterr().out
-    assert "auxiliary {'preset': 'lite'}, 1.0" in text and "lacks its card" in text and "not calibrated" in text
+    assert "auxiliary {'preset': 'lite'}, 2.4" in text and "lacks its card" in text and "not calibrated" in text
     after = folder / before.name
     assert after.stat().st_size < 0.55 * before.stat().st_size
     loaded = load_checkpoint(folder)

@@ -27,7 +27,7 @@ def test_weights_that_ship_are_named(tmp_path, monkeypatch, capsys):
     assert main(["models"]) == 0
     text = capsys.readouterr().out
     assert text.count("weights that ship") == 1 and "without an image too" not in text
-    assert "weights that ship: lite, 1.0 MB" in text
+    assert "weights that ship: lite, 2.5 MB" in text
     assert main(["models", "--json"]) == 0
     rows = {row["name"]: row["weights"] for row in json.loads(capsys.readouterr().out)}
     assert rows["auxiliary"] and not rows["classical"]
