@@ -220,13 +220,13 @@ def _by_maps(answer: Tensor) -> Tensor:
     return answer.to(torch.float32, memory_format=torch.contiguous_format)
 
 
-def start_at(head: nn.Conv2d, answers: Sequence[float]) -> None:
-    """Lets the last channels of a head, one for each of ``answers``, answer these before training."""
+def start_at(head: nn.Conv2d, values: Sequence[float]) -> None:
+    """Lets the last channels of a head, one for each of ``values``, answer these before training."""
     assert head.bias is not None
-    outputs = len(answers)
+    outputs = len(values)
     nn.init.zeros_(head.weight[-outputs:])
     with torch.no_grad():
-        head.bias[-outputs:] = torch.tensor(answers)
+        head.bias[-outputs:] = torch.tensor(values)
 
 
 def limited(correction: Tensor) -> Tensor:

@@ -47,26 +47,25 @@ def _turned(maps: Tensor) -> Tensor:
 
 def _passed(held: Tensor, above: Tensor, below: Tensor) -> Tensor:
     """What every pixel holds, with what it gathers from above and from below."""
-    return _gathered(held, above, backwards=False) + _gathered(held, below, backwards=True) - held
+    return _gathered(held, above) + _gathered(held.flip(2), below.flip(2)).flip(2) - held
 
 
-def _gathered(held: Tensor, affinity: Tensor, *, backwards: bool) -> Tensor:
-    """What every pixel of a column holds, with ``affinity`` times what the pixel before it has gathered.
+def _gathered(held: Tensor, affinity: Tensor) -> Tensor:
+    """What every pixel of a column holds, with ``affinity`` times what the pixel above it has gathered.
 
     Within blocks of pixels first, in all at once, then from block to block: a column of 400 takes 40 steps.
     """
     size = held.shape[2]
-    rest, step = (0, 0, 0, -size % _BLOCK), -1 if backwards else 1
+    rest = (0, 0, 0, -size % _BLOCK)
     columns, shares = (
-        list(functional.pad(each, rest).unflatten(2, (-1, _BLOCK)).unbind(3))[::step] for each in (held, affinity)
+        list(functional.pad(each, rest).unflatten(2, (-1, _BLOCK)).unbind(3)) for each in (held, affinity)
     )
     for pixel in range(1, _BLOCK):
         columns[pixel] = torch.addcmul(columns[pixel], shares[pixel], columns[pixel - 1])
-        shares[pixel] = shares[pixel] * shares[pixel - 1]  # of what the block before has gathered
-    ends = zip(columns[-1].unbind(2), shares[-1].unbind(2), strict=True)
-    carried = [torch.zeros_like(columns[0][:, :, 0])]
-    for column, share in [*ends][::step][:-1]:
-        carried.append(torch.addcmul(column, share, carried[-1]))
-    before = torch.stack(carried[::step], 2)
-    pixels = [torch.addcmul(column, share, before) for column, share in zip(columns, shares, strict=True)]
-    return torch.stack(pixels[::step], 3).flatten(2, 3)[:, :, :size]
+        shares[pixel] = shares[pixel] * shares[pixel - 1]  # of what the block above has gathered
+    above = [torch.zeros_like(columns[0][:, :, 0])]
+    for column, share in zip(columns[-1].unbind(2), shares[-1].unbind(2), strict=True):
+        above.append(torch.addcmul(column, share, above[-1]))
+    carried = torch.stack(above[:-1], 2)
+    pixels = [torch.addcmul(column, share, carried) for column, share in zip(columns, shares, strict=True)]
+    return torch.stack(pixels, 3).flatten(2, 3)[:, :, :size]
