@@ -114,8 +114,11 @@ class EMDC(CompletionNetwork):
         blended = torch.lerp(global_depth, local_depth, local_weight)
         depth = self.propagation(features, blended, sparse_depth > 0)
 
-        maps = (scale * depth, confidence, scale * local_depth, scale * global_depth, local_weight)
-        return EMDCOutput(*(each[..., :height, :width] for each in maps))
+        maps = scale * depth, confidence, scale * local_depth, scale * global_depth, local_weight
+        depth, confidence, local_depth, global_depth, local_weight = (each[..., :height, :width] for each in maps)
+        return EMDCOutput(
+            depth, confidence, local_depth=local_depth, global_depth=global_depth, local_weight=local_weight
+        )
 
     def _features(self, inputs: Tensor) -> Tensor:
         """The decoder's features at full size."""

@@ -59,19 +59,19 @@ class EMDCOutput(NetworkOutput):
     """What EMDC answers; depths are (N, 1, H, W) metres and, like the final one, can be negative before training.
 
     Attributes:
-        local_depth: of the branch that refines around the measurements.
-        global_depth: of the branch that sees the whole image.
-        local_weight: (N, 1, H, W) share of the local depth in the blend; the global one has the rest. In preset
-            ``paper`` it is the confidence times a factor that is learned from 0 on, without bounds.
         confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of preset ``lite``, which is trained to tell it.
+        local_depth: of the branch that refines around the measurements; of preset ``lite`` while it is trained.
+        global_depth: of the branch that sees the whole image; likewise.
         spread_depth: as the measurements spread of themselves, of preset ``lite`` while it is trained.
+        local_weight: (N, 1, H, W) share of the local depth in the blend, of preset ``paper``: the confidence times a
+            factor that is learned from 0 on, without bounds. The global depth has the rest.
     """
 
-    local_depth: Tensor
-    global_depth: Tensor
-    local_weight: Tensor
     confidence_logit: Tensor | None = None
+    local_depth: Tensor | None = None
+    global_depth: Tensor | None = None
     spread_depth: Tensor | None = None
+    local_weight: Tensor | None = None
 
 
 class EMDCLite(LiteNetwork):
@@ -126,15 +126,13 @@ class EMDCLite(LiteNetwork):
         chosen, spread = self.spreading(spreading, blended.exp(), known.measured.exp(), measured)
         depth = self._propagate(features, chosen.clamp(min=_NEAREST).log(), measured)
 
-        logit = doubled(logit + self.confidence_of_doubts(told[:, 2:]))
-        anything = known.anything
-        logs = [self.upsample.combine(upsampling, depth), doubled(local_depth), doubled(global_depth)]
+        logs = [self.upsample.combine(upsampling, depth)]
         if self.training:  # for the loss
-            logs.append(doubled(spread.log()))
-        depth, local_depth, global_depth, *of_loss = (anything * (known.scale + each).exp() for each in logs)
-        confidence = anything * logit.sigmoid()
-        maps = depth, confidence, local_depth, global_depth, doubled(local_weight), logit, *of_loss
-        return EMDCOutput(*(each[..., :height, :width] for each in maps))
+            logs += [doubled(local_depth), doubled(global_depth), doubled(spread.log())]
+        anything = known.anything
+        depth, *of_loss = (anything * (known.scale + each).exp()[..., :height, :width] for each in logs)
+        logit = doubled(logit + self.confidence_of_doubts(told[:, 2:]))[..., :height, :width]
+        return EMDCOutput(depth, anything * logit.sigmoid(), logit, *of_loss)
 
     def _features(self, image: Tensor, known: Surroundings) -> Tensor:
         """The decoder's, at half size."""

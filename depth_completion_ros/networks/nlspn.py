@@ -162,7 +162,7 @@ class NLSPN(CompletionNetwork):
         displacement, affinity = self._neighbourhood(self.neighbours(guidance).float(), confidence.float())
         measured = sparse_depth if self.preserve_input else None
         depth = propagate(initial, displacement, affinity, self.steps, measured).clamp(min=0)
-        return NLSPNOutput(depth, confidence, initial, displacement, affinity)
+        return NLSPNOutput(depth, confidence, displacement, affinity, initial_depth=initial)
 
     def _features(self, stem: Tensor) -> Tensor:
         """The decoder's features at full size, beside the encoder's."""

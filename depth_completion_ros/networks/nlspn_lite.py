@@ -59,18 +59,19 @@ class NLSPNOutput(NetworkOutput):
     """What NLSPN answers. Propagation has the size (h, w) of the image, and half of it in preset ``lite``.
 
     Attributes:
-        initial_depth: (N, 1, H, W) metres before propagation; can be negative, but not in preset ``lite``.
         displacement: (N, 8, 2, h, w) rows and columns, in pixels, from each pixel to where neighbours' depth is read.
         affinity: (N, 8, h, w) normalised affinities of the neighbours; the pixel's own is 1 minus their sum.
         confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of preset ``lite``, which is trained to tell it.
+        initial_depth: (N, 1, H, W) metres before propagation, of preset ``lite`` while it is trained; can be negative,
+            but not there.
         spread_depth: (N, 1, H, W) metres, as the measurements spread of themselves, of preset ``lite`` while it is
             trained.
     """
 
-    initial_depth: Tensor
     displacement: Tensor
     affinity: Tensor
     confidence_logit: Tensor | None = None
+    initial_depth: Tensor | None = None
     spread_depth: Tensor | None = None
 
 
@@ -123,13 +124,13 @@ class NLSPNLite(LiteNetwork):
         doubts = torch.cat([known.doubts(), spread], 1).to(features.dtype)
         logit = doubled(logit + self.confidence_of_doubts(doubts))
         anything = known.anything
-        logs = [self.upsample.combine(upsampling, depth), doubled(initial)]
+        logs = [self.upsample.combine(upsampling, depth)]
         if self.training:  # for the loss
-            logs.append(doubled(spread_depth))
-        depth, initial, *of_loss = (anything * (known.scale + each).exp()[..., :height, :width] for each in logs)
+            logs += [doubled(initial), doubled(spread_depth)]
+        depth, *of_loss = (anything * (known.scale + each).exp()[..., :height, :width] for each in logs)
         logit = logit[..., :height, :width]
         confidence = anything * logit.sigmoid()
-        return NLSPNOutput(depth, confidence, initial, displacement, affinity, logit, *of_loss)
+        return NLSPNOutput(depth, confidence, displacement, affinity, logit, *of_loss)
 
     def _features(self, image: Tensor, known: Surroundings) -> Tensor:
         """The decoder's, at half size."""
