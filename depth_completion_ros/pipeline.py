@@ -58,6 +58,9 @@ class DepthCompleter:
         sensors: what ``auto`` goes by.
         options: other options of the model, where no checkpoint gives them.
 
+    Attributes:
+        untrained: whether the weights are random, as there are none for these options.
+
     Raises:
         ValueError: the model, an option or the device is unknown or cannot be had here, or the checkpoint is of
             another model.
@@ -78,7 +81,7 @@ class DepthCompleter:
     ) -> None:
         if model == AUTO and not checkpoint:
             model = default_model(*sensors)
-        network = _build(model, checkpoint, options | ({"preset": preset} if preset else {}))
+        network, self.untrained = _build(model, checkpoint, options | ({"preset": preset} if preset else {}))
         self.model = network.name
         self.device = _choose_device(device, self.model, network)
         fold_batch_norm(network)
@@ -109,14 +112,15 @@ class DepthCompleter:
             ValueError: the frame has neither points nor depth, or no image for a model that needs one.
         """
         stages = _Stages(self.device)
-        sparse_depth = sparse_depth_of(frame)
+        sparse_depth = _within_reach(sparse_depth_of(frame))
         hidden = 0
         if self.see_through and frame.points is not None:
             visible = remove_hidden(sparse_depth, frame.camera, frame.extrinsic)
             hidden = np.count_nonzero(sparse_depth) - np.count_nonzero(visible)
             sparse_depth = visible
         stages.done("project")
-        return replace(self._complete(frame.image, sparse_depth, frame.initial_depth, stages), hidden=hidden)
+        initial_depth = None if frame.initial_depth is None else _within_reach(frame.initial_depth)
+        return replace(self._complete(frame.image, sparse_depth, initial_depth, stages), hidden=hidden)
 
     def __call__(
         self,
@@ -226,22 +230,36 @@ def sparse_depth_of(frame: Frame) -> NDArray[np.float32]:
     return register_depth(frame.depth, frame.depth_camera, frame.camera, frame.extrinsic)
 
 
-def _build(model: str, checkpoint: str | Path | None, options: dict[str, Any]) -> CompletionNetwork:
-    """The network with the weights of the checkpoint, else with those that ship for it, else with random ones."""
+def _within_reach(depth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The (H, W) depth without single values that no sensor reaches: stray returns, the sky of a simulator.
+
+    One of which most are such is left as it is: its unit is wrong, which is an error.
+    """
+    if depth.max(initial=0) <= MAXIMUM_DEPTH:
+        return depth
+    far = depth > MAXIMUM_DEPTH
+    if 2 * np.count_nonzero(far) > np.count_nonzero(depth):
+        return depth
+    return np.where(far, np.float32(0), depth)
+
+
+def _build(model: str, checkpoint: str | Path | None, options: dict[str, Any]) -> tuple[CompletionNetwork, bool]:
+    """The network with the weights of the checkpoint, else those that ship for it, else random ones; whether random."""
     if checkpoint:
         if options:
             raise ValueError(f"checkpoint {checkpoint} brings its own options; {', '.join(options)} given as well")
         network = _load(checkpoint)
         if model not in (AUTO, network.name):
             raise ValueError(f"checkpoint {checkpoint} is of model {network.name!r}, {model!r} was asked for")
-        return network
+        return network, False
     shipped = shipped_checkpoint(model)
     if shipped is not None and _fits(shipped, options):
-        return _load(shipped)
+        return _load(shipped), False
     network = create(model, **options)
-    if next(network.parameters(), None) is not None:
+    untrained = next(network.parameters(), None) is not None
+    if untrained:
         _logger.warning("model %s has random weights and completes nothing sensible: give it a checkpoint", model)
-    return network
+    return network, untrained
 
 
 # Checkpoints need safetensors, which `classical` does without.
@@ -264,14 +282,19 @@ def _fits(checkpoint: Path, options: dict[str, Any]) -> bool:
 def _choose_device(device: str, model: str, network: CompletionNetwork) -> torch.device:
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() and not network.cpu_only else "cpu")
+    unknown = f"unknown device {device!r}; expected auto, cpu, cuda or cuda:N"
     try:
         chosen = torch.device(device)
     except RuntimeError as error:
-        raise ValueError(f"unknown device {device!r}; expected auto, cpu, cuda or cuda:N") from error
+        raise ValueError(unknown) from error
+    if chosen.type not in ("cpu", "cuda"):
+        raise ValueError(unknown)
     if network.cpu_only and chosen.type != "cpu":
         raise ValueError(f"model {model!r} runs on the CPU only, device {device!r} was asked for")
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device {device!r} was asked for, but PyTorch {torch.__version__} finds no CUDA GPU here")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device {device!r} was asked for, the last one here is cuda:{torch.cuda.device_count() - 1}")
     return chosen
 
 

@@ -24,9 +24,10 @@ def generate_launch_description() -> LaunchDescription:
         "points": ("points", "topic of the LiDAR's clouds, where the config says sensor: points"),
         "depth": ("depth", "topic of the ToF camera's depth, where the config says sensor: depth"),
         "depth_camera_info": ("depth/camera_info", "topic of the ToF camera's calibration, if it is not registered"),
+        "initial_depth": ("initial_depth", "topic of a dense estimate, where the config says initial_depth: topic"),
         "rviz": ("false", "show image, depth, confidence and cloud in RViz"),
     }
-    remapped = ("image", "camera_info", "points", "depth")
+    remapped = ("image", "camera_info", "points", "depth", "initial_depth")
     return LaunchDescription(
         [
             *(

@@ -63,6 +63,18 @@ def test_a_frame_of_nothing_is_refused():
         sparse_depth_of(Frame(1, CAMERA, name="thursday"))
 
 
+def test_a_stray_return_beyond_any_reach_costs_no_frame_and_a_wrong_unit_is_told():
+    completer = DepthCompleter("classical", device="cpu")
+    camera = Camera(width=40, height=30, fx=30.0, fy=30.0, cx=19.5, cy=14.5)
+    depth = np.full((30, 40), 10.0, np.float32)
+    depth[:8] = 65504.0  # the sky of a simulator
+    completion = completer.complete(Frame(1, camera, depth=depth))
+    assert not completion.sparse_depth[:8].any() and (completion.sparse_depth[8:] == 10).all()
+    np.testing.assert_allclose(completion.depth, 10.0, rtol=1e-3)
+    with pytest.raises(ValueError, match="millimetres are divided by 1000"):
+        completer.complete(Frame(1, camera, depth=np.full((30, 40), 10000.0, np.float32)))
+
+
 def test_registered_depth_is_taken_as_it_is():
     depth = sparse()
     assert sparse_depth_of(Frame(1, CAMERA, depth=depth)) is depth

@@ -23,6 +23,8 @@ from depth_completion_ros.shipped import AUTO
 # Kinds of faults that a completed frame shows to be over.
 _FRAME_FAULTS = ("camera_info", "image", "points", "depth", "initial_depth", "extrinsic", "empty", "frame")
 
+_EXPECTED = (ValueError, OSError, ImportError)  # what says by itself what cannot be had
+
 
 class CompletionNode(LifecycleNode):
     """A lifecycle node around :class:`DepthCompleter`.
@@ -37,52 +39,31 @@ class CompletionNode(LifecycleNode):
     def __init__(self) -> None:
         super().__init__("depth_completion")
         self._completer: DepthCompleter | None = None
-        self._coverage, self._hidden = "none", 0
+        self._work: _Work | None = None
         self.settings = declare(self, CompletionSettings, self._take_settings, lambda: self._completer is not None)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Loads the model. A model that cannot be had is a failed transition, with the reason in the log."""
-        settings = self.settings
         try:
-            completer = load_model(settings)
-            if completer.needs_image and not settings.use_image:
-                raise ValueError(f"model {completer.model!r} needs images, but the parameter use_image is false")
-            if completer.network.uses_initial_depth and settings.initial_depth == "none":
-                raise ValueError(f"checkpoint {settings.checkpoint} needs the parameter initial_depth")
-        except (ValueError, OSError, ImportError) as error:
-            self.get_logger().error(f"cannot configure: {error}")
-            return TransitionCallbackReturn.FAILURE
-        self._completer = completer
-        self._outputs = Outputs(self, settings.depth_encoding)
-        self.get_logger().info(f"model {completer.model} on {completer.device}")
+            self._completer = load_model(self.settings)
+        except Exception as error:  # which rclpy would pass over in silence
+            return self._failed("configure", error)
+        self._outputs = Outputs(self, self.settings.depth_encoding)
+        self.get_logger().info(f"model {self._completer.model} on {self._completer.device}")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Starts to listen."""
         assert self._completer is not None
-        hardware = f"{self._completer.model} on {self._completer.device}"
-        self._diagnostics = Diagnostics(self, hardware, self._values)
-        self._mailbox: Mailbox[tuple[Any, ...]] = Mailbox(self._complete, self._unexpected)
         try:
-            self._inputs = Inputs(
-                self,
-                self.settings,
-                self._diagnostics,
-                self._mailbox.put,
-                image_optional=not self._completer.needs_image,
-            )
-        except ValueError as error:
-            self.get_logger().error(f"cannot activate: {error}")
-            self._mailbox.close()
-            self._diagnostics.close()
-            return TransitionCallbackReturn.FAILURE
+            self._work = _Work(self, self.settings, self._completer, self._outputs)
+        except Exception as error:
+            return self._failed("activate", error)
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stops listening, after the frame at hand."""
-        self._inputs.close()
-        self._mailbox.close()
-        self._diagnostics.close()
+        self.stop()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -93,19 +74,61 @@ class CompletionNode(LifecycleNode):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Ends what is running."""
-        if state.label == "active":
-            self.on_deactivate(state)
+        self.stop()
         return super().on_shutdown(state)
+
+    def stop(self) -> None:
+        """Stops listening, after the frame at hand; of no effect on a node that is not active."""
+        if self._work is not None:
+            self._work.close()
+            self._work = None
 
     def _take_settings(self, settings: CompletionSettings) -> None:
         self.settings = settings
         if self._completer is not None:
             self._completer.see_through = settings.see_through
 
+    def _failed(self, transition: str, error: Exception) -> TransitionCallbackReturn:
+        what = str(error) if isinstance(error, _EXPECTED) else f"{type(error).__name__}: {error}"
+        self.get_logger().error(f"cannot {transition}: {what}")
+        return TransitionCallbackReturn.FAILURE
+
+
+class _Work:
+    """What an active node does: it hears, completes, publishes, and says how that goes.
+
+    Raises:
+        ValueError: the extrinsic is not rigid.
+    """
+
+    def __init__(
+        self, node: LifecycleNode, settings: CompletionSettings, completer: DepthCompleter, outputs: Outputs
+    ) -> None:
+        self._completer, self._outputs = completer, outputs
+        self._rectified = settings.rectified
+        self._coverage, self._hidden = "none", 0
+        self._diagnostics = Diagnostics(node, f"{completer.model} on {completer.device}", self._values)
+        self._mailbox: Mailbox[tuple[Any, ...]] = Mailbox(self._complete, self._unexpected)
+        try:
+            self._inputs = Inputs(
+                node, settings, self._diagnostics, self._mailbox.put, image_optional=not completer.needs_image
+            )
+        except BaseException:
+            self._mailbox.close()
+            self._diagnostics.close()
+            raise
+
+    def close(self) -> None:
+        """Ends it after the frame at hand."""
+        self._inputs.close()
+        self._mailbox.close()
+        self._diagnostics.close()
+
     def _complete(self, messages: tuple[Any, ...]) -> None:
         """The work on one set of messages, in the worker thread."""
         completer, diagnostics = self._completer, self._diagnostics
-        if completer is None or not self._outputs.wanted():
+        if not self._outputs.wanted():
+            diagnostics.unheard()
             return
         started = time.perf_counter()
         try:
@@ -119,7 +142,7 @@ class CompletionNode(LifecycleNode):
             diagnostics.fault("empty", f"{error}; is the extrinsic right, does the sensor see what the camera sees?")
             return
         finished = time.perf_counter()
-        info = None if self.settings.rectified else self._inputs.info()
+        info = None if self._rectified else self._inputs.info()
         self._outputs.publish(frame, completion, header, info)
         published = time.perf_counter()
         diagnostics.cleared(_FRAME_FAULTS)
@@ -140,11 +163,12 @@ class CompletionNode(LifecycleNode):
         }
 
     def _unexpected(self, error: Exception) -> None:
-        self._diagnostics.fault("frame", f"a frame failed: {type(error).__name__}: {error}")
+        if rclpy.ok():  # else it could not be published, at the end
+            self._diagnostics.fault("frame", f"a frame failed: {type(error).__name__}: {error}")
 
 
 def load_model(settings: CompletionSettings) -> DepthCompleter:
-    """The model with its weights and options.
+    """The model with its weights and options, which fits the inputs.
 
     Raises:
         ValueError, OSError, ImportError: something of it cannot be had; the message says what.
@@ -157,7 +181,7 @@ def load_model(settings: CompletionSettings) -> DepthCompleter:
             options["mode"] = "sdr"
     if (settings.initial_depth == "estimator") != bool(settings.estimator):
         raise ValueError("the parameters estimator (a folder) and initial_depth: estimator go together")
-    return DepthCompleter(
+    completer = DepthCompleter(
         settings.model,
         settings.device,
         preset=settings.preset,
@@ -167,6 +191,16 @@ def load_model(settings: CompletionSettings) -> DepthCompleter:
         sensors=(settings.use_image, "lidar" if settings.sensor == "points" else "tof"),
         **options,
     )
+    if completer.untrained:
+        raise ValueError(
+            f"no weights ship for model {completer.model!r} with these parameters: set checkpoint to the folder of some"
+        )
+    if completer.needs_image and not settings.use_image:
+        raise ValueError(f"model {completer.model!r} needs images, but the parameter use_image is false")
+    if completer.network.uses_initial_depth != (settings.initial_depth != "none"):
+        needs = "needs" if completer.network.uses_initial_depth else "makes no use of"
+        raise ValueError(f"checkpoint {settings.checkpoint} {needs} the parameter initial_depth")
+    return completer
 
 
 def main() -> int:
@@ -181,7 +215,10 @@ def main() -> int:
             success = TransitionCallbackReturn.SUCCESS
             if node.trigger_configure() != success or node.trigger_activate() != success:
                 return 1
-        rclpy.spin(node)
+        try:
+            rclpy.spin(node)
+        finally:
+            node.stop()  # a thread that is still computing would crash the process at its end
     return 0
 
 

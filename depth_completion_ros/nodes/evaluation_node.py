@@ -30,6 +30,7 @@ from depth_completion_ros.ros.running import interruptible, ros
 
 # Scoring a frame takes longer than completing it at times; nothing that has arrived may be lost.
 _ALL = QoSProfile(depth=200)
+_OVERTAKEN = 5_000_000_000  # nanoseconds: what is older than a completion by so much comes no more
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,9 @@ class EvaluationNode(Node):
             return
         del self._records[stamp]
         self._done.add(stamp)
+        for other, overtaken in self._records.items():
+            if other < stamp - _OVERTAKEN and "depth" not in overtaken:
+                overtaken.clear()  # only its stamp counts, as lost; of a long drive the messages are gigabytes
         depths = ("depth", "ground_truth", "sparse_depth")
         arrays = {part: depth_array(record[part]) for part in depths if part in record}
         depth, truth = arrays["depth"], arrays.get("ground_truth")

@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
 _WINDOW = 100  # frames over which durations and rates are averaged
+_STALE = 2.0  # seconds without a frame that are worth a warning
 
 
 class Diagnostics:
@@ -31,6 +32,8 @@ class Diagnostics:
         self._durations: dict[str, deque[float]] = {}
         self._finished: deque[int] = deque(maxlen=_WINDOW)
         self._frames = 0
+        self._listened_to = True
+        self._alive = self._now()
         self._lock = threading.Lock()
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 1)
         self._timer = node.create_timer(1.0, self._publish)
@@ -59,29 +62,47 @@ class Diagnostics:
 
     def completed(self, milliseconds: Mapping[str, float]) -> None:
         """One frame is done; the duration of each of its stages."""
-        now = self._node.get_clock().now().nanoseconds
+        now = self._now()
         with self._lock:
             self._frames += 1
+            self._listened_to, self._alive = True, now
             if self._finished and now < self._finished[-1]:
                 self._finished.clear()  # time jumped back
             self._finished.append(now)
             for stage, duration in milliseconds.items():
                 self._durations.setdefault(stage, deque(maxlen=_WINDOW)).append(duration)
 
+    def unheard(self) -> None:
+        """A frame came, but nobody listens to what would be made of it."""
+        with self._lock:
+            self._listened_to, self._alive = False, self._now()
+            self._finished.clear()
+
+    def _now(self) -> int:
+        nanoseconds: int = self._node.get_clock().now().nanoseconds
+        return nanoseconds
+
     def _publish(self) -> None:
         with self._lock:
             faults = list(self._faults.values())
+            self._alive = min(self._alive, self._now())  # time may jump back
+            silence = (self._now() - self._alive) * 1e-9
+            if silence > _STALE:
+                self._finished.clear()
+                faults = faults or [f"no frame for {silence:.0f} s"]
             rate = _rate(self._finished)
             values: dict[str, object] = {"frames completed": self._frames, "rate [Hz]": f"{rate:.2f}"}
             for stage, durations in self._durations.items():
                 values[f"{stage} [ms]"] = f"{sum(durations) / len(durations):.2f}"
         values.update(self._values())
-        message = "; ".join(faults) or (f"completing at {rate:.1f} Hz" if self._frames else "no frame yet")
+        message = f"completing at {rate:.1f} Hz" if self._frames else "no frame yet"
+        if not self._listened_to:
+            message = "nobody listens to an output"
         status = DiagnosticStatus(
             level=DiagnosticStatus.WARN if faults else DiagnosticStatus.OK,
             name=f"{self._node.get_name()}: depth completion",
             hardware_id=self._hardware_id,
-            message=message,
+            message="; ".join(faults) or message,
             values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
         )
         array = DiagnosticArray(status=[status])

@@ -29,7 +29,7 @@ from depth_completion_ros.ros.messages import nanoseconds
 from depth_completion_ros.ros.settings import CompletionSettings
 from depth_completion_ros.ros.synchronizer import Synchronizer
 
-# When inputs count as not coming together: messages of every input, or seconds, without a set.
+# When inputs count as not coming together: messages of every input, or seconds while one is silent, without a set.
 _PATIENCE_MESSAGES = 5
 _PATIENCE_SECONDS = 2.0
 # A sensor whose messages arrive later than this, by the stamps, has another clock or a long way.
@@ -72,36 +72,44 @@ class Inputs:
         self._diagnostics = diagnostics
         self._extrinsics = Extrinsics(node, settings.extrinsic)
         self._subscriptions: list[Any] = []
-        self._camera = self._latest_info("camera_info")
-        self._depth_camera = self._latest_info("depth/camera_info") if settings.sensor == "depth" else None
-
-        self._topics: list[str] = []
-        inputs: dict[str, SimpleFilter] = {}
-        if settings.use_image:
-            inputs["image"] = self._subscribe_image()
-        inputs["sensor"] = self._subscribe_sensor()
-        if settings.initial_depth == "topic":
-            inputs["initial_depth"] = self._filter(Image, "initial_depth")
-        self._inputs = list(inputs)
-        filters = list(inputs.values())
-        self.synchronizer = Synchronizer(
-            filters,
-            settings.slop,
-            offsets=[settings.depth_offset if name == "sensor" else 0.0 for name in inputs],
-            queue_size=settings.queue_size,
-        )
-        self.synchronizer.registerCallback(lambda *messages: deliver(messages))
         self._deliver = deliver
-        self._image_optional = image_optional and self._inputs == ["image", "sensor"]
+        self._alone: int | None = None  # stamp of the last sensor message that was handed on without an image
         self._jumps = 0
-        for name, each in inputs.items():
-            each.registerCallback(self._watch, name)
+        try:
+            self._subscribe_all(image_optional)
+        except BaseException:  # a QoS override that is none, for one
+            self.close()
+            raise
 
     def close(self) -> None:
         """Ends the subscriptions."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._extrinsics.close()
+
+    def _subscribe_all(self, image_optional: bool) -> None:
+        self._camera = self._latest_info("camera_info")
+        self._depth_camera = self._latest_info("depth/camera_info") if self._settings.sensor == "depth" else None
+
+        self._topics: list[str] = []
+        inputs: dict[str, SimpleFilter] = {}
+        if self._settings.use_image:
+            inputs["image"] = self._subscribe_image()
+        inputs["sensor"] = self._subscribe_sensor()
+        if self._settings.initial_depth == "topic":
+            inputs["initial_depth"] = self._filter(Image, "initial_depth")
+        self._inputs = list(inputs)
+        filters = list(inputs.values())
+        self.synchronizer = Synchronizer(
+            filters,
+            self._settings.slop,
+            offsets=[self._settings.depth_offset if name == "sensor" else 0.0 for name in inputs],
+            queue_size=self._settings.queue_size,
+        )
+        self.synchronizer.registerCallback(self._hand_on)
+        self._image_optional = image_optional and self._inputs == ["image", "sensor"]
+        for name, each in inputs.items():
+            each.registerCallback(self._watch, name)
 
     def frame(self, messages: tuple[Any, ...]) -> tuple[Frame, Header]:
         """Decodes a set of messages.
@@ -216,19 +224,23 @@ class Inputs:
         """Says once that messages arrive but do not come together, and why; goes on without images where it can."""
         if self.synchronizer.jumps > self._jumps:
             self._jumps = self.synchronizer.jumps
+            self._alone = None
             self._node.get_logger().warning("time jumped back (a bag in a loop?): synchronisation starts anew")
         if mismatch := self._mismatch():
             self._diagnostics.fault("synchronisation", mismatch)
         elif not any(self.synchronizer.unmatched):
             self._diagnostics.cleared(("synchronisation",))
         if name == "sensor" and self._goes_without_image():
+            self._alone = nanoseconds(message.header.stamp)
             self._deliver((None, message))
 
-    def _goes_without_image(self) -> bool:
-        return self._image_optional and not self.synchronizer.unmatched[0] and self._is_waiting(1)
+    def _hand_on(self, *messages: Any) -> None:
+        """Hands on a set, unless it is older than what was handed on without an image: stamps do not run back."""
+        if self._alone is None or nanoseconds(messages[0].header.stamp) > self._alone:
+            self._deliver(messages)
 
-    def _is_waiting(self, index: int) -> bool:
-        return self.synchronizer.unmatched[index] >= _PATIENCE_MESSAGES
+    def _goes_without_image(self) -> bool:
+        return self._image_optional and self.synchronizer.silent(0)
 
     def _mismatch(self) -> str:
         """Why the inputs do not come together, or nothing."""
@@ -243,13 +255,19 @@ class Inputs:
                 )
         if self._goes_without_image():
             return f"no images on {self._topics[0]}: completing without them, from depth alone"
-        if all(map(self._is_waiting, range(len(unmatched)))):
+        if synchronizer.waited() > _PATIENCE_SECONDS and any(map(synchronizer.silent, range(len(unmatched)))):
+            return f"no frame for {synchronizer.waited():.1f} s: {arrived}; is the sensor running, the topic right?"
+        if min(unmatched) >= _PATIENCE_MESSAGES:
+            if synchronizer.overflowed:
+                early = " and ".join(self._topics[index] for index in sorted(synchronizer.overflowed))
+                return (
+                    f"messages on {early} leave the queue before those of the same instant arrive ({arrived} since the "
+                    f"last frame): set queue_size to more than {self._settings.queue_size}"
+                )
             return (
                 f"no stamps within {slop:g} s of each other: {arrived} since the last frame; synchronise the sensors' "
                 "clocks, or set slop or depth_offset"
             )
-        if synchronizer.waited() > _PATIENCE_SECONDS and not all(unmatched):
-            return f"no frame for {synchronizer.waited():.1f} s: {arrived}; is the sensor running, the topic right?"
         return ""
 
 

@@ -24,6 +24,11 @@ NEARER_ONE = "another message was nearer"
 OVERFLOW = "queue full"
 TIME_JUMP = "time jumped back"
 
+# An input is silent when nothing has come of it for so long: in seconds, its own intervals, and messages of the others.
+_SILENT_SECONDS = 0.5
+_SILENT_INTERVALS = 3
+_SILENT_MESSAGES = 3  # all may pause, and one of them is the first to go on
+
 
 class Synchronizer(SimpleFilter):
     """Calls back with one message per input, all from the same instant.
@@ -33,7 +38,8 @@ class Synchronizer(SimpleFilter):
 
     A pair is passed on as soon as no better one can come: when the stamps are equal, when a later message has
     arrived, or when the rate seen so far says that the next message will be farther away. So a LiDAR sweep
-    stamped a little before its image does not wait for the next sweep.
+    stamped a little before its image does not wait for the next sweep. A message is not paired with the second
+    nearest where the nearest has left a full queue.
 
     Args:
         inputs: the filters to synchronise, the pivot first; one alone is passed through.
@@ -47,6 +53,7 @@ class Synchronizer(SimpleFilter):
         difference: largest stamp difference within the last set, seconds.
         jumps: how often time jumped back.
         unmatched: messages of each input since the last set.
+        overflowed: inputs (their indices) whose queue was too short since the last set.
     """
 
     def __init__(
@@ -64,11 +71,15 @@ class Synchronizer(SimpleFilter):
         self.difference = 0.0
         self.jumps = 0
         self.unmatched = [0] * len(inputs)
+        self.overflowed: set[int] = set()
         self._slop = round(slop * 1e9)
         self._offsets = [round(offset * 1e9) for offset in offsets or [0.0] * len(inputs)]
         self._queues = [_Queue() for _ in inputs]
         self._queue_size = queue_size
         self._since: int | None = None
+        # Of each input, the newest stamp of every input when it was last heard.
+        self._heard: list[list[int | None]] = [[None] * len(inputs) for _ in inputs]
+        self._others = [0] * len(inputs)  # messages of the other inputs since then
         self._lock = threading.Lock()
         for index, source in enumerate(inputs):
             source.registerCallback(self._add, index)
@@ -84,6 +95,19 @@ class Synchronizer(SimpleFilter):
         The least of the last three, so that one late message does not count.
         """
         return [min(queue.lags) * 1e-9 if len(queue.lags) == 3 else 0.0 for queue in self._queues]
+
+    def silent(self, index: int) -> bool:
+        """Whether an input has stopped, or never begun, by the stamps of the others.
+
+        Whatever its clock says, and however much faster the others are.
+        """
+        passed = (
+            queue.newest - heard
+            for queue, heard in zip(self._queues, self._heard[index], strict=True)
+            if queue.newest is not None and heard is not None
+        )
+        patience = max(_SILENT_SECONDS * 1e9, _SILENT_INTERVALS * self._queues[index].interval)
+        return self._others[index] >= _SILENT_MESSAGES and max(passed, default=0) > patience
 
     def _add(self, message: Any, index: int) -> None:
         # Callbacks run outside the lock: one that raises or takes long must not hold up the inputs.
@@ -102,13 +126,20 @@ class Synchronizer(SimpleFilter):
             for other, stale in enumerate(self._queues):
                 self.dropped[other, TIME_JUMP] += len(stale.items)
                 stale.clear()
+            self._heard = [[None] * len(self._queues) for _ in self._queues]
         queue.lags.append(max((other.newest or 0) - item.stamp for other in self._queues))
         queue.add(item)
         if self._since is None:
             self._since = item.stamp
+        self._heard[index] = [other.newest for other in self._queues]
+        self._others = [0 if other == index else count + 1 for other, count in enumerate(self._others)]
+        for heard in self._heard:
+            if heard[index] is None:  # not heard before this input began
+                heard[index] = item.stamp
         if len(queue.items) > self._queue_size:
-            del queue.items[0]
+            queue.lost = queue.items.pop(0).stamp
             self.dropped[index, OVERFLOW] += 1
+            self.overflowed.add(index)
 
     def _next_set(self) -> tuple[Any, ...] | None:
         """Takes the next set that is certain off the queues; None when there is none yet."""
@@ -123,6 +154,8 @@ class Synchronizer(SimpleFilter):
                     return None
                 if abs(partner.stamp - pivot.stamp) > self._slop:
                     reason = NO_PARTNER
+                elif queue.has_lost_nearer(pivot.stamp, partner) or pivots.has_lost_nearer(partner.stamp, pivot):
+                    reason = OVERFLOW
                 elif (nearest := pivots.nearest(partner.stamp)) is None:
                     return None
                 elif nearest is not pivot:
@@ -138,6 +171,7 @@ class Synchronizer(SimpleFilter):
                 del queue.items[: passed + 1]
             self.matched += 1
             self.unmatched = [0] * len(self._queues)
+            self.overflowed.clear()
             self._since = pivot.stamp
             self.difference = max((abs(partner.stamp - pivot.stamp) for partner in partners), default=0) * 1e-9
             return (pivot.message, *(partner.message for partner in partners))
@@ -156,6 +190,7 @@ class _Queue:
     def __init__(self) -> None:
         self.items: list[_Stamped] = []
         self.newest: int | None = None
+        self.lost: int | None = None  # stamp of the last one that left as the queue was full
         self.lags: deque[int] = deque(maxlen=3)
         # The shortest of the last few intervals: gaps from lost messages must not pass for the sensor's period.
         self._intervals: deque[int] = deque(maxlen=10)
@@ -164,7 +199,12 @@ class _Queue:
         self.items.clear()
         self.lags.clear()
         self._intervals.clear()
-        self.newest = None
+        self.newest = self.lost = None
+
+    @property
+    def interval(self) -> int:
+        """Nanoseconds between messages; 0 while unknown."""
+        return min(self._intervals, default=0)
 
     def add(self, item: _Stamped) -> None:
         if self.newest is None:
@@ -182,6 +222,10 @@ class _Queue:
         if self.newest >= stamp:
             return best
         distance = stamp - best.stamp
-        if self._intervals and best.stamp == self.newest and 2 * distance < min(self._intervals):
+        if best.stamp == self.newest and 2 * distance < self.interval:
             return best
         return None
+
+    def has_lost_nearer(self, stamp: int, item: _Stamped) -> bool:
+        """Whether one that left a full queue was nearer to ``stamp`` than ``item`` is."""
+        return self.lost is not None and abs(self.lost - stamp) < abs(item.stamp - stamp)

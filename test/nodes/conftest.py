@@ -25,7 +25,7 @@ def robot(domain):
     robot = Robot()
     robot.wait_until_ready()
     yield robot
-    robot.close()
+    assert robot.close() == 0, robot.completion.log()
 
 
 @pytest.fixture
@@ -39,4 +39,4 @@ def make_robot(domain):
 
     yield make
     for robot in robots:
-        robot.close()
+        assert robot.close() == 0, robot.completion.log()

@@ -145,6 +145,9 @@ class Robot:
         self.diagnostics.append(message.status[0])
 
     def close(self) -> int:
+        """Ends the node by an interrupt, if it is still there; what it answers."""
+        if self.completion.popen.poll() is not None:
+            return self.completion.popen.returncode
         self.executor.shutdown()
         self.node.destroy_node()
         return self.completion.stop()

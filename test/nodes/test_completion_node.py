@@ -133,6 +133,15 @@ def test_diagnostics_name_the_fault(robot):
     robot.spin_until(lambda: any("no measurement" in each.message for each in robot.diagnostics), "no such fault")
 
 
+def test_diagnostics_do_not_go_on_completing_when_everything_has_stopped(robot):
+    robot.completes()
+
+    def stopped(status) -> bool:
+        return status.level == DiagnosticStatus.WARN and "no frame for" in status.message
+
+    robot.spin_until(lambda: any(map(stopped, robot.diagnostics)), "no warning")
+
+
 def test_depth_images_registered_to_the_camera(make_robot):
     robot = make_robot(sensor="depth")
     depth = robot.node.create_publisher(Image, "depth", 10)
@@ -191,6 +200,37 @@ def test_a_silent_camera_does_not_hold_up_a_model_that_can_do_without(make_robot
     robot.completion.wait_for_line("recovered from: synchronisation", begun)
     assert robot.completion.log(begun).count("no images on image") == 1
 
+    # It dies with an image that no cloud belongs to.
+    begun = len(robot.completion.lines)
+    robot.send(points=None)
+    for _ in range(30):
+        nanos = robot.send(image=None)
+        robot.spin(0.2)
+        if nanos in robot.outputs["depth/image"]:
+            break
+    assert nanos in robot.outputs["depth/image"]
+    robot.completion.wait_for_line("no images on image: completing without", begun)
+
+
+def test_an_interrupt_within_a_frame_ends_the_node_as_ever(make_robot):
+    robot = make_robot(model="mspn")
+    camera = Camera(width=1242, height=375, fx=720.0, fy=720.0, cx=620.0, cy=170.0)
+    robot.wait_until_ready()
+
+    def send():
+        nanos = round(robot.next_stamp() * 1e9)
+        image = image_message(np.zeros((375, 1242, 3), np.uint8), header(nanos, "camera"))
+        robot.send(nanos * 1e-9, image=image, info=camera_info_message(camera, header(nanos, "camera")))
+        robot.spin(0.05)
+        return robot.outputs["depth/image"]
+
+    for _ in range(200):
+        if send():
+            break
+    for _ in range(4):
+        send()
+    assert robot.close() == 0, robot.completion.log()
+
 
 @pytest.mark.parametrize(
     ("settings", "model"),
@@ -202,9 +242,10 @@ def test_the_inputs_say_which_model_where_nobody_does(tmp_path, monkeypatch, set
     assert load_model(CompletionSettings(**settings)).model == model
 
 
-def test_a_network_that_refines_the_depth_of_another_node(make_robot):
+def test_a_network_that_refines_the_depth_of_another_node(make_robot, tmp_path):
     """Three inputs: MSPN's SDR mode gets a dense estimate beside the image and the points."""
-    robot = make_robot(model="mspn", preset="lite", initial_depth="topic")
+    save_checkpoint(create("mspn", preset="lite", mode="sdr"), tmp_path)
+    robot = make_robot(model="mspn", checkpoint=tmp_path, initial_depth="topic")
     estimate = robot.node.create_publisher(Image, "initial_depth", 10)
     robot.wait_until_ready()
     robot.spin_until(estimate.get_subscription_count, "nobody listens to initial_depth")
@@ -217,7 +258,13 @@ def test_a_network_that_refines_the_depth_of_another_node(make_robot):
         if nanos in robot.outputs["depth/image"]:
             break
     assert robot.depth(nanos).shape == (CAMERA.height, CAMERA.width)
-    assert "random weights" in robot.completion.log()  # nobody takes its depth for sensible
+
+
+def test_weights_that_do_not_fit_the_inputs_are_refused(checkpoint):
+    with pytest.raises(ValueError, match="no weights ship for model 'mspn' with these parameters: set checkpoint"):
+        load_model(CompletionSettings(model="mspn", initial_depth="topic"))
+    with pytest.raises(ValueError, match="makes no use of the parameter initial_depth"):
+        load_model(CompletionSettings(checkpoint=str(checkpoint), initial_depth="topic"))
 
 
 def test_no_work_without_listeners(robot):
@@ -240,6 +287,8 @@ def test_no_work_without_listeners(robot):
     [
         ({"model": "nonsense"}, "unknown model 'nonsense'"),
         ({"device": "cuda:99"}, "device 'cuda:99'"),
+        ({"model": "auxiliary", "device": "mps"}, "unknown device 'mps'"),
+        ({"qos_overrides./points.subscription.reliability": "relible"}, "cannot activate"),
         ({"slop": "-1.0"}, "slop"),
         ({"sensor": "radar"}, "expected one of points, depth"),
         ({"extrinsic": "[1.0, 2.0]"}, "expected 0 or 16"),

@@ -121,6 +121,45 @@ def test_a_dead_partner_fills_the_queue_and_no_more():
     assert bench.dropped(0, OVERFLOW) == 6
 
 
+def test_the_second_nearest_is_no_partner_where_a_full_queue_lost_the_nearest():
+    """A camera of 60 Hz, and clouds that arrive 0.2 s after their stamp: by then their image has left the queue."""
+    images = [(round(i / 60, 6) + 0.01, 0, round(i / 60, 6)) for i in range(120)]
+    sweeps = [(round(i / 10, 6) + 0.2, 1, round(i / 10 + 0.002, 6)) for i in range(18)]
+    short, long = Bench(queue_size=8), Bench(queue_size=20)
+    for bench in (short, long):
+        for _, index, seconds in sorted(images + sweeps):
+            bench.feed((index, seconds))
+        assert all(sweep - image == pytest.approx(0.002, abs=1e-5) for image, sweep in bench.sets)
+    assert len(long.sets) >= 17 and not long.synchronizer.overflowed
+    assert len(short.sets) < 3 and 0 in short.synchronizer.overflowed
+
+
+@pytest.mark.parametrize(("rate", "offset"), [(10, 0.0), (100, 0.0), (10, -3.0)])
+def test_an_input_is_silent_some_intervals_after_its_last_message_whatever_the_rates_and_clocks(rate, offset):
+    bench = Bench()
+    silent = bench.synchronizer.silent
+    for i in range(10 * rate):
+        if i % (rate // 5) == 0 and i < 4 * rate:  # 5 Hz, for 4 s
+            bench.feed((0, i / rate + offset))
+        bench.feed((1, i / rate + 0.001))
+        assert not (silent(0) and i / rate < 4.2), "still within three intervals of the last message, at 3.8 s"
+        assert silent(0) or i / rate < 4.5
+        assert not silent(1)
+
+
+def test_an_input_that_never_began_is_silent_and_a_slow_one_is_not():
+    bench = Bench()
+    for i in range(100):
+        bench.feed((1, i / 10))
+        assert bench.synchronizer.silent(0) == (i > 5)
+    bench = Bench()
+    for i in range(100):
+        if i % 10 == 0:
+            bench.feed((0, i / 10))
+        bench.feed((1, i / 10 + 0.001))
+        assert not bench.synchronizer.silent(0) or i < 10  # before its rate is known
+
+
 def test_one_input_passes_through():
     bench = Bench(inputs=1)
     bench.feed((0, 1.0), (0, 1.1))

@@ -1,0 +1,34 @@
+"""What the node keeps; whole replays are in test/launch."""
+
+import json
+
+import numpy as np
+import rclpy
+from robot import CAMERA
+
+from depth_completion_ros.nodes.evaluation_node import EvaluationNode
+from depth_completion_ros.ros.messages import camera_info_message, header, image_message
+
+
+def test_frames_that_are_never_completed_leave_no_messages_behind(tmp_path):
+    """A replay at the pace of the recording loses frames; those of a long drive would fill the memory."""
+    rclpy.init(args=["--ros-args", "-p", f"output:={tmp_path}", "-p", "previews:=0"])
+    node = EvaluationNode()
+    try:
+        depth = np.full((CAMERA.height, CAMERA.width), 5.0, np.float32)
+        for index in range(100):
+            head = header(index * 100_000_000, "camera")
+            node._take("camera_info", camera_info_message(CAMERA, head))
+            for part in ("image", "ground_truth"):
+                node._take(part, image_message(depth, head))
+            if index == 99:
+                for part in ("confidence", "sparse_depth", "depth"):
+                    node._take(part, image_message(depth, head))
+        assert len(node._records) == 99
+        assert sum(map(bool, node._records.values())) == 50
+        assert node.write() == 99
+    finally:
+        node.destroy_node()
+        rclpy.shutdown()
+    summary = json.loads((tmp_path / "metrics.json").read_text())
+    assert summary["frames"] == 1
