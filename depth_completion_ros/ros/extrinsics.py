@@ -38,7 +38,8 @@ class Extrinsics:
                 self._tf2 = importlib.import_module("tf2_ros")
             except ImportError:
                 return
-            self._buffer = self._tf2.Buffer(node=node)
+            # Given the node, it would offer a service that never ends, and early releases of Jazzy raise at a time jump.
+            self._buffer = self._tf2.Buffer()
             self._listener = self._tf2.TransformListener(self._buffer, node)
 
     def get(self, sensor_frame: str, camera_frame: str) -> NDArray[np.float64]:

@@ -21,9 +21,6 @@ class Tf2:
         tf2 = self
 
         class Buffer:
-            def __init__(self, node):
-                pass
-
             def lookup_transform(self, target, source, _time):
                 tf2.lookups += 1
                 if (target, source) not in tf2.known:
