@@ -13,6 +13,7 @@ import json
 import os
 import pickle
 import re
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,7 @@ def save_checkpoint(
         weights |= {key: _halved(key, weights[key]) for key, _ in network.named_parameters()}
     file = Path(folder) / WEIGHTS_FILE
     file.parent.mkdir(parents=True, exist_ok=True)
-    safetensors.torch.save_file(weights, file, {_HEADER: json.dumps(header)})
+    _write(file, weights, header)
     return file
 
 
@@ -172,9 +173,7 @@ def store_calibration(path: str | Path, calibration: Mapping[str, Any]) -> Path:
     """
     file = _file(path)
     header = read_header(file) | {"calibration": calibration}
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    safetensors.torch.save_file(safetensors.torch.load_file(file), temporary, {_HEADER: json.dumps(header)})
-    temporary.replace(file)
+    _write(file, safetensors.torch.load_file(file), header)
     return file
 
 
@@ -210,6 +209,14 @@ def read_header(path: str | Path) -> dict[str, Any]:
 def _file(path: str | Path) -> Path:
     """The weights of a checkpoint, given as folder or file."""
     return Path(path) / WEIGHTS_FILE if Path(path).is_dir() else Path(path)
+
+
+def _write(file: Path, weights: dict[str, Tensor], header: Mapping[str, Any]) -> None:
+    """Writes the weights with their header; a file that is there before is kept until this one is whole."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    # Not by save_file, which lets nobody but its owner read a file, whatever the umask says.
+    temporary.write_bytes(safetensors.torch.save(weights, {_HEADER: json.dumps(header)}))
+    temporary.replace(file)
 
 
 def _halved(key: str, parameter: Tensor) -> Tensor:
@@ -251,6 +258,9 @@ def _read(file: Path) -> Any:
         raise ValueError(f"{file} {what} reading it could run code from it") from error
     except (RuntimeError, EOFError) as error:
         raise ValueError(f"{file} is not a PyTorch checkpoint: {error}") from error
+    except (LookupError, ValueError, TypeError, AttributeError, struct.error) as error:
+        # Any text is read as instructions, which then fail in one of these ways.
+        raise ValueError(f"{file} is not a PyTorch checkpoint") from error
 
 
 def _unwrap(content: Any, label: str) -> dict[str, Tensor]:

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-# Hugging Face model types whose output is metres; Depth Anything says in its configuration which it is.
+# Hugging Face model types that estimate metres; Depth Anything says in its configuration which it is.
 _METRIC_TYPES = ("depth_pro", "glpn", "zoedepth")
+# Of these the networks answer something else, inverse depth or depth with a margin; the rest is up to the processor.
+_FINISHED_BY_PROCESSOR = ("depth_pro", "zoedepth")
 
 
 class MonocularEstimator:
@@ -48,6 +51,7 @@ class MonocularEstimator:
             raise ValueError(
                 f"{folder} holds a model of type {config.model_type!r} that estimates relative depth, not metres"
             )
+        self._type = config.model_type
         self._device = torch.device(device)
         self._model.to(self._device).eval()
 
@@ -55,10 +59,20 @@ class MonocularEstimator:
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The depth of (H, W, 3) uint8 RGB as (H, W) float32 metres, nowhere below a millimetre."""
         inputs = self._processor(images=image, return_tensors="pt").to(self._device)
-        depth = self._model(**inputs).predicted_depth.float()[:, None]
-        depth = torch.nn.functional.interpolate(depth, image.shape[:2], mode="bilinear", align_corners=False)
-        result: NDArray[np.float32] = depth[0, 0].clamp(min=1e-3).cpu().numpy()
+        depth = self._finish(self._model(**inputs), image.shape[:2])
+        result: NDArray[np.float32] = depth.clamp(min=1e-3).cpu().numpy()
         return result
+
+    def _finish(self, outputs: Any, size: tuple[int, ...]) -> Tensor:
+        """What the network answers -> (H, W) float32 metres."""
+        if self._type not in _FINISHED_BY_PROCESSOR:
+            depth = outputs.predicted_depth.float()[:, None]
+            return torch.nn.functional.interpolate(depth, size, mode="bilinear", align_corners=False)[0, 0]
+        sizes = {"target_sizes": [size]}
+        if self._type == "zoedepth":
+            sizes["source_sizes"] = [size]  # which its margin depends on
+        finished: Tensor = self._processor.post_process_depth_estimation(outputs, **sizes)[0]["predicted_depth"]
+        return finished.float().reshape(size)
 
 
 def _is_metric(config: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import os
 import re
 
 import numpy as np
@@ -10,7 +11,14 @@ import safetensors.torch
 import torch
 from parity.fill import official_weights
 
-from depth_completion_ros.checkpoints import WEIGHTS_FILE, load_checkpoint, load_official, read_header, save_checkpoint
+from depth_completion_ros.checkpoints import (
+    WEIGHTS_FILE,
+    load_checkpoint,
+    load_official,
+    read_header,
+    save_checkpoint,
+    store_calibration,
+)
 from depth_completion_ros.networks.registry import create
 
 
@@ -123,6 +131,14 @@ def test_files_of_another_kind_are_refused(name, tmp_path):
         load_official("nlspn", tmp_path / "nowhere" / name)
 
 
+@pytest.mark.parametrize("text", ["epoch,loss\n1,2\n", "hello world\n", "# README\n", "oid sha256:4d7a\nsize 1\n", ""])
+def test_a_text_is_no_checkpoint(text, tmp_path):
+    (tmp_path / "model.pt").write_text(text)
+    with pytest.raises(ValueError, match=r"model\.pt is (not a PyTorch checkpoint|damaged, or)") as error:
+        load_official("nlspn", tmp_path / "model.pt")
+    assert "\n" not in str(error.value)
+
+
 def test_unknown_models_and_flags_are_refused(weights, monkeypatch):
     with pytest.raises(ValueError, match="unknown model 'resnet'"):
         load_official("resnet", weights)
@@ -153,6 +169,21 @@ def test_a_saved_checkpoint_says_how_it_is_used_and_answers_the_same(weights, tm
     inputs = torch.randn(1, 3, 16, 24), 10 * torch.rand(1, 1, 16, 24)
     with torch.inference_mode():
         assert torch.equal(again(*inputs).depth, network(*inputs).depth)
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_files_are_readable_as_the_umask_says(tmp_path, umask, mode):
+    network = create("nlspn", preset="lite")
+    before = os.umask(umask)
+    try:
+        file = save_checkpoint(network, tmp_path)
+        assert file.stat().st_mode & 0o777 == mode
+        file.chmod(0o640)
+        assert store_calibration(tmp_path, {"curve": [1.0]}).stat().st_mode & 0o777 == mode
+    finally:
+        os.umask(before)
+    assert [path.name for path in tmp_path.iterdir()] == [WEIGHTS_FILE]
+    assert load_checkpoint(tmp_path).calibration == {"curve": [1.0]}
 
 
 def test_weights_without_their_preprocessing_are_refused(tmp_path):

@@ -1,5 +1,8 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 
 from depth_completion_ros import DepthCompleter
 from depth_completion_ros.monocular import MonocularEstimator
@@ -42,6 +45,76 @@ def test_an_estimate_has_the_size_of_the_image_and_depends_on_it(folders):
     assert np.isfinite(depth).all() and depth.min() > 0
     np.testing.assert_array_equal(depth, estimator(image()))
     assert not np.allclose(depth, estimator(255 - image()))
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """Makes an estimator of a type, with the processor of that type and a function for its network."""
+    transformers = pytest.importorskip("transformers")
+
+    class Network:
+        def __init__(self, answer):
+            self.answer = answer
+
+        def to(self, device):
+            return self
+
+        def eval(self):
+            return self
+
+        def __call__(self, pixel_values):
+            return self.answer(pixel_values)
+
+    def make(model_type, processor, answer):
+        (tmp_path / "config.json").write_text("{}")
+        loaded = {
+            "AutoConfig": SimpleNamespace(model_type=model_type),
+            "AutoImageProcessor": processor,
+            "AutoModelForDepthEstimation": Network(answer),
+        }
+        for name, value in loaded.items():
+            monkeypatch.setattr(getattr(transformers, name), "from_pretrained", lambda *_, value=value, **__: value)
+        return MonocularEstimator(tmp_path)
+
+    return make
+
+
+class DepthProProcessor:
+    """Stands in for the one of transformers, which needs torchvision."""
+
+    def __call__(self, images, return_tensors):
+        from transformers import BatchFeature
+
+        return BatchFeature({"pixel_values": torch.zeros(1, 3, 64, 64)})
+
+    def post_process_depth_estimation(self, outputs, target_sizes):
+        (height, width), degrees = target_sizes[0], outputs.field_of_view
+        per_focal_length = 2 * torch.tan(torch.deg2rad(degrees) / 2)
+        inverse = torch.nn.functional.interpolate(outputs.predicted_depth[None], (height, width)) * per_focal_length
+        return [{"predicted_depth": (1 / inverse)[0, 0], "field_of_view": degrees}]
+
+
+def test_the_inverse_depth_of_depth_pro_becomes_metres_by_its_field_of_view(stand_in):
+    def answer(pixels):
+        inverse = torch.full((1, *pixels.shape[-2:]), 0.25)
+        return SimpleNamespace(predicted_depth=inverse, field_of_view=torch.tensor([60.0]))
+
+    depth = stand_in("depth_pro", DepthProProcessor(), answer)(image())
+    assert depth.shape == (75, 101) and depth.dtype == np.float32
+    np.testing.assert_allclose(depth, 4 / (2 * np.tan(np.pi / 6)), rtol=1e-4)
+
+
+def test_the_margin_that_zoedepth_adds_is_taken_off(stand_in):
+    from transformers import ZoeDepthImageProcessor
+
+    def answer(pixels):
+        return SimpleNamespace(predicted_depth=2 + pixels.mean(1))  # brightness is depth
+
+    ramp = np.broadcast_to(np.arange(160, dtype=np.uint8)[None, :, None], (120, 160, 3))
+    depth = stand_in("zoedepth", ZoeDepthImageProcessor(size={"height": 96, "width": 128}), answer)(ramp)
+    assert depth.shape == (120, 160)
+    expected = np.broadcast_to(2 + (np.arange(160) / 255 - 0.5) / 0.5, (120, 160))
+    np.testing.assert_allclose(depth[:, 8:-8], expected[:, 8:-8], atol=0.03)
 
 
 def test_relative_depth_is_refused(folders):

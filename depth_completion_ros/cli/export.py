@@ -29,7 +29,6 @@ def run(options: argparse.Namespace) -> int:
 
     network = load_checkpoint(options.checkpoint)
     weights = save_checkpoint(network, options.output, half=True)
-    weights.chmod(0o644)  # safetensors keeps them from all but their owner
     golden = write_golden(options.output)
     size = weights.stat().st_size
     print(f"{network.name} {dict(network.options)}, {size / 1e6:.2f} MB, written to {weights}, beside it {golden.name}")

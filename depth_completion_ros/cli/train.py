@@ -98,15 +98,20 @@ def run(options: argparse.Namespace) -> int:
     model_options = dict(assignment(text) for text in options.option)
     if options.preset is not None:
         model_options["preset"] = options.preset
-    epochs = options.epochs or chosen.epochs
+    epochs = chosen.epochs if options.epochs is None else options.epochs
+    if not epochs > 0:
+        raise ValueError(f"training: epochs is {epochs:g}, expected more than 0")
     with join_processes(options.device) as processes:
         shares, others = (
             [open_share(text, options.cache, options.estimator, str(processes.device)) for text in texts]
             for texts in (options.data, options.held_out)
         )
         stream = SampleStream(shares, chosen.augmentation, chosen.sparsity, options.seed)
+        steps = options.steps
+        if steps is None:
+            steps = max(1, round(epochs * stream.epoch_length / chosen.batch))
         settings = Settings(
-            steps=options.steps or max(1, round(epochs * stream.epoch_length / chosen.batch)),
+            steps=steps,
             accumulate=options.accumulate,
             seed=options.seed,
             workers=options.workers,
@@ -162,7 +167,7 @@ def open_share(text: str, cache: Path | None, estimator: Path | None = None, dev
         frames, source = source, EstimatedSource(source, estimator, device)
         if cache is not None:
             assert isinstance(frames, CachedSource)
-            source = keep_frames(source, cache, f"{frames.label},estimator={estimator.resolve().name}")
+            source = keep_frames(source, cache, f"{frames.label},estimator={estimator.resolve()}")
     return Share(source, len(source) if weight is None else weight)
 
 

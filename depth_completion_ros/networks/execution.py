@@ -75,28 +75,55 @@ def on_cpu(network: CompletionNetwork) -> Execution:
 def fastest(network: CompletionNetwork, inputs: Inputs, ways: Sequence[Execution] = EVERY_WAY) -> Execution:
     """The fastest of several ways to run ``network`` on ``inputs``, of those that agree with the first; prepared.
 
+    A way for which the device has too little memory is left out.
+
     Args:
         network: on its device, in evaluation mode.
         inputs: of a real frame: image, sparse depth and initial depth, as the network takes them.
-        ways: the first is what the others are compared with.
+        ways: the first for which there is memory is what the others are compared with.
+
+    Raises:
+        torch.OutOfMemoryError, triton.OutOfResources: there is too little memory for any way.
     """
     expected: Tensor | None = None
     milliseconds: dict[Execution, float] = {}
+    failure: Exception | None = None
     for way in ways:
         way.prepare(network)
-        depth = way.run(network, inputs).depth
-        if expected is None:
-            expected = depth
-        error = ((depth - expected).abs() / expected.abs().clamp(min=1e-3)).median().item()
-        if not error <= _TOLERANCE:  # NaN is no agreement either
-            _logger.info("%s: %s is off by %.2g of the depth and is left out", network.name, way, error)
-            continue
-        milliseconds[way] = median(_time(way, network, inputs) for _ in range(_RUNS))
+        try:
+            depth = way.run(network, inputs).depth
+            if expected is None:
+                expected = depth
+            elif not (error := _disagreement(depth, expected)) <= _TOLERANCE:  # NaN is no agreement either
+                _logger.info("%s: %s is off by %.2g of the depth and is left out", network.name, way, error)
+                continue
+            milliseconds[way] = median(_time(way, network, inputs) for _ in range(_RUNS))
+        except Exception as problem:
+            if not _lacks_memory(problem):
+                raise
+            _logger.info("%s: %s is left out for lack of memory: %s", network.name, way, problem)
+            failure = problem.with_traceback(None)  # which would keep the memory of what has failed
+    if failure is not None and not milliseconds:
+        raise failure
     best = min(milliseconds, key=milliseconds.__getitem__)
     measured = "; ".join(f"{way} {duration:.1f} ms" for way, duration in milliseconds.items())
     _logger.info("%s runs in %s (%s)", network.name, best, measured)
     best.prepare(network)
     return best
+
+
+def _disagreement(depth: Tensor, expected: Tensor) -> float:
+    """Median relative difference where ``expected`` is finite; NaN if ``depth`` is NaN there, or nothing is finite."""
+    error = (depth - expected).abs() / expected.abs().clamp(min=1e-3)
+    return error[expected.isfinite()].median().item()
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether the device has too little memory, or a block of its threads for one of our kernels.
+
+    Triton tells the latter by an error of its own, known by its name here, as Triton need not be installed.
+    """
+    return isinstance(error, torch.OutOfMemoryError) or type(error).__name__ == "OutOfResources"
 
 
 def _time(way: Execution, network: CompletionNetwork, inputs: Inputs) -> float:

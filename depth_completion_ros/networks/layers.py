@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -64,11 +67,26 @@ def crop_to(features: Tensor, reference: Tensor) -> Tensor:
     return features[..., : reference.shape[-2], : reference.shape[-1]]
 
 
+@contextmanager
+def exact(device: torch.device) -> Iterator[None]:
+    """What is computed from float32 inside stays float32: without autocast, and on a GPU without TF32.
+
+    TF32 has the 10 bits of half precision, and PyTorch lets cuDNN convolve in it unless it is told otherwise.
+    """
+    allowed = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = allowed
+
+
 def conv_in_float32(conv: nn.Conv2d, features: Tensor) -> Tensor:
     """``conv(features)`` in float32, also under autocast and with half weights.
 
     For convolutions that answer metres: at 80 m half precision counts in steps of 6 cm, bfloat16 in steps of 50 cm.
     """
     bias = None if conv.bias is None else conv.bias.float()
-    with torch.autocast(features.device.type, enabled=False):
+    with exact(features.device):
         return functional.conv2d(features.float(), conv.weight.float(), bias, conv.stride, conv.padding)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from depth_completion_ros.networks.gaps import blurred, gaussian
+from depth_completion_ros.networks.layers import exact
 
 CELL = 2  # pixels in each direction, of what is told
 # The sums are taken in cells of this many rows and one column: what stands upright is common, so that depth varies less
@@ -88,7 +89,8 @@ def look_around(sparse_depth: Tensor) -> Surroundings:
     Returns:
         finite maps; all are 0 for an image without a measurement.
     """
-    with torch.autocast(sparse_depth.device.type, enabled=False):
+    # The moments hold squares of hundreds of columns, of which little is left once those of the means are taken off.
+    with exact(sparse_depth.device):
         sparse_depth = sparse_depth.float()
         measured = (sparse_depth > 0).float()
         logarithm = torch.where(sparse_depth > 0, sparse_depth, 1).log()

@@ -164,7 +164,7 @@ def create(name: str, **options: Any) -> CompletionNetwork:
     """Builds model ``name`` in evaluation mode, e.g. ``create("nlspn", preset="lite")``.
 
     Raises:
-        ValueError: the model, its preset or an option is unknown.
+        ValueError: the model, its preset or an option is unknown, or an option that is true or false is neither.
     """
     info = model_info(name)
     preset = options.get("preset")
@@ -176,6 +176,9 @@ def create(name: str, **options: Any) -> CompletionNetwork:
     except TypeError as error:
         raise ValueError(f"model {name!r}: {error}") from error
     arguments.apply_defaults()
+    for option, value in arguments.arguments.items():
+        if isinstance(arguments.signature.parameters[option].default, bool) and not isinstance(value, bool):
+            raise ValueError(f"model {name!r}: option {option} is {value!r}, expected true or false")
     network = info.build(*arguments.args, **arguments.kwargs)
     network.name, network.options = name, dict(arguments.arguments)
     return network.eval()

@@ -22,7 +22,8 @@ class Journal:
     Args:
         folder: of the training.
         columns: names of the numbers that every step has.
-        start: steps done before; what was written of later ones, before a training was killed, is taken back.
+        start: steps done before; what was written of later ones, before a training was killed, is taken back, and if
+            there are none, all of it.
         tensorboard: write events for TensorBoard, too, into the folder ``tensorboard``.
 
     Raises:
@@ -72,8 +73,8 @@ class Journal:
 
 
 def _open_table(path: Path, columns: tuple[str, ...], start: int) -> TextIO:
-    """A CSV file to append to by lines, with what it has of the steps up to ``start``."""
-    lines = path.read_text().splitlines(keepends=True)[1:] if path.exists() else []
+    """A CSV file to append to by lines, with what it has of the steps up to ``start``; of a new start it has none."""
+    lines = path.read_text().splitlines(keepends=True)[1:] if start and path.exists() else []
     # A training may have been killed in the middle of the last line.
     kept = [line for line in lines if line.endswith("\n") and int(line.partition(",")[0]) <= start]
     write_atomically(path, "".join((",".join(("step", *columns)) + "\n", *kept)).encode())

@@ -272,7 +272,8 @@ class Trainer:
 
     def _restore(self) -> None:
         path = self.folder / STATE
-        state = torch.load(path, map_location=self.processes.device, weights_only=True)
+        # Each state_dict is moved to where it belongs. Adam counts its steps on the CPU: on a GPU, it waits for each.
+        state = torch.load(path, map_location="cpu", weights_only=True)
         check_same(self._identity, state["identity"], path)
         self.step = state["step"]
         self.network.load_state_dict(state["network"])
@@ -340,6 +341,6 @@ def _randomness() -> dict[str, Any]:
 
 
 def _set_randomness(state: dict[str, Any]) -> None:
-    torch.set_rng_state(state["cpu"].cpu())
+    torch.set_rng_state(state["cpu"])
     if state["cuda"] is not None and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"].cpu())
+        torch.cuda.set_rng_state(state["cuda"])

@@ -49,13 +49,25 @@ def test_initial_depth_is_estimated_once(tmp_path, monkeypatch, capsys):
     arguments = ["--estimator", str(tmp_path / "estimator"), "--steps", "2"]
     assert train(tmp_path, "--model", "mspn", "--option", "mode=sdr", *arguments) == 0
     assert len(estimated) == 1
+    place = str(tmp_path / "estimator").replace("/", "_")
     assert {path.name for path in (tmp_path / "cache").iterdir()} == {
         "synthetic_frames=1_seed=2",
-        "synthetic_frames=1_seed=2_estimator=estimator",
+        f"synthetic_frames=1_seed=2_estimator={place}",
     }
     (tmp_path / "run").rename(tmp_path / "sdr")
     assert train(tmp_path, "--model", "emdc", *arguments) == 2
     assert "model 'emdc' with these options starts from no initial depth" in capsys.readouterr().err
+    initial_depth._estimator.cache_clear()
+
+
+def test_estimators_of_the_same_name_have_their_own_estimates(tmp_path, monkeypatch):
+    monkeypatch.setattr(initial_depth, "MonocularEstimator", lambda folder, device: None)
+    initial_depth._estimator.cache_clear()
+    labels = [
+        open_share("synthetic,frames=1,seed=2", tmp_path, tmp_path / parent / "small").source.label
+        for parent in ("one", "other")
+    ]
+    assert labels[0] != labels[1]
     initial_depth._estimator.cache_clear()
 
 
@@ -86,6 +98,9 @@ def test_a_checkpoint_is_trained_further_and_scored(tmp_path):
         (["--model", "mspn", "--estimator", "nowhere"], "nowhere is no folder of a Hugging Face model"),
         (["--model", "emdc", "--init", "nowhere"], "no such checkpoint"),
         (["--model", "emdc", "--steps", "1", "--precision", "int8"], "unknown precision 'int8'"),
+        (["--model", "emdc", "--steps", "0"], "steps is 0, expected 1 or more"),
+        (["--model", "emdc", "--epochs", "0"], "epochs is 0, expected more than 0"),
+        (["--model", "emdc", "--epochs", "-1"], "epochs is -1, expected more than 0"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(tmp_path, capsys, arguments, words):

@@ -60,6 +60,64 @@ def test_a_way_that_is_wrong_is_left_out(network, inputs, caplog):
     assert "is off by 0.1 of the depth" in caplog.text
 
 
+class Broken(Execution):
+    """Answers NaN in the first columns."""
+
+    columns = 1
+
+    def run(self, network, inputs):
+        output = super().run(network, inputs)
+        output.depth[..., : self.columns] = torch.nan
+        return output
+
+
+@pytest.mark.parametrize("columns", [1, 96])
+def test_pixels_that_are_not_finite_in_float32_are_not_compared(network, inputs, monkeypatch, caplog, columns):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(Broken, "columns", columns)
+    ways = [Broken(), Execution(channels_last=True)]
+    with torch.inference_mode():
+        assert fastest(network, inputs, ways) in (ways if columns == 1 else ways[:1])
+    assert ("left out" in caplog.text) == (columns == 96)
+
+
+def test_a_way_with_nan_where_float32_has_none_is_left_out(network, inputs):
+    with torch.inference_mode():
+        assert fastest(network, inputs, [Execution(), Broken(channels_last=True)]) == Execution()
+
+
+class OutOfResources(Exception):
+    """As Triton calls too little memory for a block."""
+
+
+class Large(Execution):
+    """Needs more memory than there is."""
+
+    error = torch.OutOfMemoryError("CUDA out of memory")
+
+    def run(self, network, inputs):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [Large.error, OutOfResources("Required: 155648, Hardware limit: 101376")], ids=str)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_way_without_enough_memory_is_left_out(network, inputs, caplog, monkeypatch, first, error):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(Large, "error", error)
+    ways = [Large(), Execution(channels_last=True), Execution(half=True)]
+    with torch.inference_mode():
+        assert fastest(network, inputs, ways if first else ways[::-1]) in ways[1:]
+    assert caplog.text.count(f"float32 is left out for lack of memory: {error}") == 1
+
+
+def test_too_little_memory_for_any_way_and_other_errors_are_raised(network, inputs, monkeypatch):
+    with pytest.raises(torch.OutOfMemoryError):
+        fastest(network, inputs, [Large(), Large(half=True)])
+    monkeypatch.setattr(Large, "error", RuntimeError("broken"))
+    with pytest.raises(RuntimeError, match="broken"):
+        fastest(network, inputs, [Execution(), Large()])
+
+
 @pytest.mark.parametrize(
     ("capabilities", "preset", "half"),
     [({"avx512_bf16": True}, "lite", True), ({"amx_bf16": True}, "paper", False), ({"avx2": True}, "lite", False)],

@@ -49,6 +49,26 @@ def test_measurements_count_with_their_distance_to_the_power_of_minus_4_5():
     assert weights[128, 80] == pytest.approx(weights[160, 64].item(), rel=0.02)
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+def test_the_fit_convolves_in_float32_and_leaves_the_settings_as_they_are(monkeypatch, allowed):
+    """A GPU's TF32 has 10 bits, of moments that are differences of large numbers."""
+    cudnn = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, "allow_tf32", allowed)
+    settings = cudnn.enabled, cudnn.benchmark, cudnn.deterministic
+    convolve, during = torch.nn.functional.conv2d, []
+
+    def record(*arguments, **options):
+        during.append((cudnn.allow_tf32, torch.is_autocast_enabled("cpu"), cudnn.enabled))
+        return convolve(*arguments, **options)
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", record)
+    with torch.autocast("cpu", torch.bfloat16):
+        look_around(scattered(road(), 0.03))
+    assert during and set(during) == {(False, False, cudnn.enabled)}
+    assert cudnn.allow_tf32 == allowed
+    assert settings == (cudnn.enabled, cudnn.benchmark, cudnn.deterministic)
+
+
 def test_agrees_with_classical():
     """On a scan of a wall over a road, but for half the resolution in the end."""
     depth = road().clone()

@@ -44,6 +44,13 @@ def test_a_network_remembers_what_it_was_built_from(network):
     assert rebuilt.options == network.options
 
 
+@pytest.mark.parametrize("value", ["no", "False", 0, None])
+def test_an_option_that_is_true_or_false_is_nothing_else(value):
+    with pytest.raises(ValueError, match=f"'nlspn': option preserve_input is {value!r}, expected true or false"):
+        create("nlspn", preserve_input=value)
+    assert create("nlspn", preserve_input=True).options["preserve_input"]
+
+
 def test_unknown_options_are_refused():
     with pytest.raises(ValueError, match=r"'nlspn': .*'colour'"):
         create("nlspn", colour=True)

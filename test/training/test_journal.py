@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from planes import tiny_trainer
 
-from depth_completion_ros.training.journal import CURVE, Journal
+from depth_completion_ros.training.held_out import Score
+from depth_completion_ros.training.journal import CURVE, HELD_OUT, Journal
 
 
 class Board:
@@ -44,6 +45,15 @@ def test_steps_after_the_saved_one_are_taken_back(tmp_path):
     journal.add(3, {"loss": 0.1 + 0.2})
     journal.close()
     assert (tmp_path / CURVE).read_text() == "step,loss\n1,1.0\n2,0.5\n3,0.30000000000000004\n"
+
+
+def test_a_training_that_starts_anew_takes_all_back(tmp_path):
+    """Killed before anything was saved, it has the scores of step 0 already."""
+    for _ in range(2):
+        journal = Journal(tmp_path, ("loss",), 0, tensorboard=False)
+        journal.add_scores(0, [Score("planes", None, 3, 120.0, 45.0)])
+        journal.close()
+    assert (tmp_path / HELD_OUT).read_text() == "step,data,lines,frames,rmse_mm,mae_mm\n0,planes,all,3,120.0,45.0\n"
 
 
 def test_tensorboard_gets_every_step_and_pictures(tmp_path, board):

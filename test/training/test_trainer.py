@@ -16,9 +16,10 @@ from planes import STEPS, Louvers, Planes, Registered, tiny_trainer
 from depth_completion_ros.checkpoints import load_checkpoint
 from depth_completion_ros.pipeline import DepthCompleter, sparse_depth_of
 from depth_completion_ros.training.journal import CURVE, HELD_OUT
+from depth_completion_ros.training.processes import Processes
 from depth_completion_ros.training.samples import collate
 from depth_completion_ros.training.sparsity import Sparsity
-from depth_completion_ros.training.trainer import NotFiniteError
+from depth_completion_ros.training.trainer import STATE, NotFiniteError
 
 RATES = {"auxiliary": 1e-3, "emdc": 3e-3, "magaconv": 3e-2, "mspn": 1e-3, "nlspn": 1e-3}
 
@@ -89,6 +90,20 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(tmp_path):
     assert [line.split(",")[0] for line in scores[0].splitlines()[1::3]] == ["0", "4", "8", "10"]  # at 16, 8, 4 lines
     whole, killed = (load_checkpoint(tmp_path / name).state_dict() for name in ("whole", "killed"))
     assert all(torch.equal(value, killed[key]) for key, value in whole.items())
+
+
+def test_a_state_is_read_by_the_cpu_wherever_the_network_is(tmp_path):
+    """Adam's counters of steps would make a GPU wait at every one, if they were there."""
+    tiny_trainer(tmp_path, steps=3).run()
+    resumed = tiny_trainer(tmp_path, steps=3)
+    resumed.processes = Processes(0, 2, torch.device("meta"))  # as another device than that of the network
+    resumed._restore()
+    saved = torch.load(tmp_path / STATE, weights_only=True)["optimizer"]["state"]
+    states = resumed.optimizer.state_dict()["state"]
+    assert len(states) == len(saved) > 0
+    for key, state in states.items():
+        assert state["step"].device.type == "cpu" and state["step"] == 3
+        assert torch.equal(state["exp_avg"], saved[key]["exp_avg"])
 
 
 def test_workers_end_with_a_killed_training(tmp_path):

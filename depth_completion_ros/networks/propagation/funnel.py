@@ -12,14 +12,14 @@ neighbour, once per stage, and a step is a sum of shifted images; for the GPU se
 
 from __future__ import annotations
 
-import functools
-import logging
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from depth_completion_ros.networks.propagation.availability import triton_runs
 
 # (steps, dilations) of a stage.
 Stage = tuple[int, tuple[int, ...]]
@@ -127,7 +127,7 @@ def propagate(
         if depth.device.type == "cpu":
             run = _propagate_bands
         elif depth.device.type == "cuda":
-            run = _cuda_path()
+            run = _cuda_path(depth.device)
     with torch.autocast(depth.device.type, enabled=False):
         return run(depth.float(), kernels, blend, dilations, steps, measured)
 
@@ -225,12 +225,10 @@ def _fill_weights(
     weights[_CENTRE] += kept
 
 
-@functools.cache
-def _cuda_path() -> Callable[..., Tensor]:
-    """The Triton kernel, or the reference where Triton is not installed, which the log then says."""
-    try:
-        from depth_completion_ros.networks.propagation.funnel_triton import propagate_triton
-    except ImportError:
-        logging.getLogger(__name__).warning("Triton is not installed: funnel propagation runs without its kernel")
+def _cuda_path(device: torch.device) -> Callable[..., Tensor]:
+    """The Triton kernel, or the reference where Triton does not run."""
+    if not triton_runs(device):
         return propagate_reference
+    from depth_completion_ros.networks.propagation.funnel_triton import propagate_triton
+
     return propagate_triton

@@ -7,7 +7,6 @@ and grows with the same attention as the depth.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Callable
 
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.propagation import masked_tiles
+from depth_completion_ros.networks.propagation.availability import triton_runs
 
 # One step of attention: (depth, mask), each (N, 1, H, W), to their attention-weighted means (N, 2, H, W).
 AttentionStep = Callable[[Tensor, Tensor], Tensor]
@@ -87,9 +87,9 @@ class MaskedPropagation(nn.Module):
         return depth, mask
 
     def _attention(self, guidance: Tensor) -> AttentionStep:
-        """Triton for inference on a GPU whose PyTorch comes with it; tiles elsewhere, and for training."""
+        """Triton for inference on a GPU where it runs; tiles elsewhere, and for training."""
         arguments = self.normalised(guidance), *self.weights(guidance), self.window
-        if guidance.is_cuda and not torch.is_grad_enabled() and importlib.util.find_spec("triton"):
+        if guidance.is_cuda and not torch.is_grad_enabled() and triton_runs(guidance.device):
             from depth_completion_ros.networks.propagation import masked_triton
 
             return masked_triton.attention_step(*arguments, features=guidance.dtype)

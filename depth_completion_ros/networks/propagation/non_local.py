@@ -10,8 +10,6 @@ for the GPU see :mod:`depth_completion_ros.networks.propagation.non_local_triton
 
 from __future__ import annotations
 
-import functools
-import logging
 import warnings
 from collections.abc import Callable
 
@@ -19,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from depth_completion_ros.networks.propagation.availability import triton_runs
 
 # Zero pixels around the image, so that a neighbour outside is a pixel like any other: one left and above, two
 # right and below, where a sample at the very end still looks at the pixel after it.
@@ -47,7 +47,7 @@ def propagate(
         if depth.device.type == "cpu" and torch.backends.mkl.is_available():
             run = _propagate_sparse
         elif depth.device.type == "cuda":
-            run = _cuda_path()
+            run = _cuda_path(depth.device)
     with torch.autocast(depth.device.type, enabled=False):
         return run(depth.float(), displacement, affinity, steps, measured)
 
@@ -163,12 +163,10 @@ def _step_matrix(displacement: Tensor, affinity: Tensor) -> Tensor:
         return torch.sparse_csr_tensor(row_ends, columns.view(-1), weights.view(-1), size, check_invariants=False)
 
 
-@functools.cache
-def _cuda_path() -> Callable[..., Tensor]:
-    """The Triton kernel, or the reference where Triton is not installed, which the log then says."""
-    try:
-        from depth_completion_ros.networks.propagation.non_local_triton import propagate_triton
-    except ImportError:
-        logging.getLogger(__name__).warning("Triton is not installed: non-local propagation runs without its kernel")
+def _cuda_path(device: torch.device) -> Callable[..., Tensor]:
+    """The Triton kernel, or the reference where Triton does not run."""
+    if not triton_runs(device):
         return propagate_reference
+    from depth_completion_ros.networks.propagation.non_local_triton import propagate_triton
+
     return propagate_triton

@@ -2,6 +2,10 @@
 
 import importlib.util
 import math
+import os
+import subprocess
+import sys
+import textwrap
 
 import pytest
 import torch
@@ -114,6 +118,33 @@ def test_tiles_are_alike_however_many_are_done_at_a_time(monkeypatch):
         answers.append(step_of("tiles", *arguments_of(layer, guidance))(depth, mask))
     for answer in answers[1:]:
         torch.testing.assert_close(answer, answers[0])
+
+
+@pytest.mark.parametrize("dtype", ["fp32", "fp16"])
+def test_a_block_has_the_shared_memory_that_the_kernel_needs(dtype):
+    """On GPUs of compute capability 8.6, 8.9 and 12.0, of which none is needed to compile for it."""
+    pytest.importorskip("triton", minversion="3.3")  # whose compiler takes these arguments
+    program = """
+        import sys, torch, triton
+        from triton.backends.compiler import GPUTarget
+        from triton.compiler import ASTSource
+        from depth_completion_ros.networks.propagation.masked_triton import _step_kernel, _tiling
+
+        channels, dtype = 192, sys.argv[1]
+        rows, options = _tiling(channels, {"fp32": torch.float32, "fp16": torch.float16}[dtype])
+        sizes = dict(CHANNELS=channels, BLOCK=64, WINDOW=13, TILE_HEIGHT=rows, TILE_WIDTH=16, KEYS=32)
+        types = dict(query=f"*{dtype}", key=f"*{dtype}", height="i32", width="i32") | dict.fromkeys(sizes, "constexpr")
+        signature = {name: types.get(name, "*fp32") for name in _step_kernel.arg_names}
+        aligned = {(i,): [["tt.divisibility", 16]] for i, type in enumerate(signature.values()) if type != "constexpr"}
+        source = ASTSource(_step_kernel, signature, sizes, aligned)
+        print(triton.compile(source, target=GPUTarget("cuda", 89, 32), options=options).metadata.shared)
+    """
+    environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    command = [sys.executable, "-c", textwrap.dedent(program), dtype]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout) <= 101_376
 
 
 @needs_triton

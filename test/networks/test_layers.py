@@ -1,0 +1,29 @@
+"""The building blocks that keep metres in float32."""
+
+import pytest
+import torch
+
+from depth_completion_ros.networks.layers import conv_in_float32, exact
+
+
+def test_settings_come_back_after_an_error():
+    allowed = torch.backends.cudnn.allow_tf32
+    with pytest.raises(ZeroDivisionError), exact(torch.device("cpu")):
+        raise ZeroDivisionError
+    assert torch.backends.cudnn.allow_tf32 == allowed
+
+
+def test_a_convolution_in_float32_takes_neither_autocast_nor_tf32(monkeypatch):
+    convolve, during = torch.nn.functional.conv2d, []
+
+    def record(*arguments):
+        during.append((torch.backends.cudnn.allow_tf32, torch.is_autocast_enabled("cpu")))
+        return convolve(*arguments)
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", record)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    conv = torch.nn.Conv2d(3, 2, 3, padding=1)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert conv_in_float32(conv, torch.rand(1, 3, 8, 9).bfloat16()).dtype == torch.float32
+    assert during == [(False, False)]
+    assert torch.backends.cudnn.allow_tf32
