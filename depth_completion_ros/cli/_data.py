@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from depth_completion_ros.datasets import FrameSource
+    from depth_completion_ros.datasets import DamagedFrame, FrameSource
     from depth_completion_ros.evaluation.given import Given
     from depth_completion_ros.frame import Frame
+
+# Of --source; --data tells of itself.
+SOURCE_HELP = "a KITTI folder, a bag, or the word 'synthetic'; options of it follow: PATH,raw_root=DIR,camera=3"
 
 
 def add_data_options(parser: argparse._ActionsContainer) -> None:
@@ -39,7 +42,7 @@ def open_data(text: str, cache: Path | None) -> tuple[FrameSource, float | None]
         ValueError: it is no source of frames, has no such option, or its frames cannot be cached.
         OSError: it is not there.
     """
-    from depth_completion_ros.datasets import IndexedSource, open_source
+    from depth_completion_ros.datasets import IndexedSource, is_generated, open_source
     from depth_completion_ros.datasets.cache import keep_frames
 
     path, *assignments = text.split(",")
@@ -49,30 +52,68 @@ def open_data(text: str, cache: Path | None) -> tuple[FrameSource, float | None]
     if cache is not None:
         if not isinstance(source, IndexedSource):
             raise ValueError(f"{path} can only be read in order, which no cache can hold")
-        label = ",".join([path, *(f"{key}={value}" for key, value in sorted(options.items()))])
+        place = path if is_generated(path) else str(Path(path).resolve())
+        label = ",".join([place, *(f"{key}={value}" for key, value in sorted(options.items()))])
         source = keep_frames(source, cache, label)
     return source, None if weight is None else float(weight)
 
 
 def read_frames(options: argparse.Namespace) -> Iterator[Frame]:
-    """The frames of ``options.data`` that were asked for, with a bar that shows how far it is.
+    """The frames of ``options.data`` that were asked for and can be read, with a bar that shows how far it is.
 
     Raises:
-        ValueError, OSError: as :func:`open_data`, or none of the frames were asked for, or one is damaged.
+        ValueError, OSError: as :func:`open_data` and :func:`choose_frames`.
+    """
+    source, _ = open_data(options.data, options.cache)
+    return intact_frames(*choose_frames(source, options.frames), [])
+
+
+def choose_frames(source: FrameSource, chosen: slice | None) -> tuple[Iterator[Frame | DamagedFrame], int]:
+    """A range of a source's frames, with what is damaged among them, and how many there should be; None is all.
+
+    Of a bag, what is damaged counts for no frame, and without an end to the range all of it is read.
+
+    Raises:
+        ValueError: none of its frames is in the range.
+    """
+    from depth_completion_ros.datasets import IndexedSource
+
+    chosen = chosen or slice(0, None)
+    numbers = range(len(source))[chosen]
+    if not numbers:
+        raise ValueError(f"{source.name} has {len(source)} frames, none of those asked for with --frames")
+    if isinstance(source, IndexedSource):
+        return map(source.read_one, numbers), len(numbers)
+    return _between(source.read(), chosen.start, chosen.stop), len(numbers)
+
+
+def _between(items: Iterable[Frame | DamagedFrame], start: int, stop: int | None) -> Iterator[Frame | DamagedFrame]:
+    from depth_completion_ros.frame import Frame
+
+    number = 0
+    for item in items:
+        if number >= start:
+            yield item
+        number += isinstance(item, Frame)
+        if number == stop:
+            return
+
+
+def intact_frames(items: Iterable[Frame | DamagedFrame], total: int, damaged: list[str]) -> Iterator[Frame]:
+    """The frames among ``total`` items, with a bar that shows how far it is.
+
+    The names of what is damaged go to ``damaged``, and the errors to the terminal.
     """
     from tqdm import tqdm
 
-    from depth_completion_ros.datasets import IndexedSource
+    from depth_completion_ros.datasets import DamagedFrame
 
-    source, _ = open_data(options.data, options.cache)
-    chosen = range(len(source))[options.frames or slice(None)]
-    if not chosen:
-        raise ValueError(f"{options.data} has {len(source)} frames, none of those asked for with --frames")
-    if isinstance(source, IndexedSource):
-        frames: Iterator[Frame] = (source[index] for index in chosen)
-    else:
-        frames = islice(source, chosen.start, chosen.stop)
-    return iter(tqdm(frames, total=len(chosen), unit="frame", disable=None))
+    for item in tqdm(items, total=total, unit="frame", disable=None):
+        if isinstance(item, DamagedFrame):
+            damaged.append(item.name)
+            tqdm.write(str(item.error), file=sys.stderr)
+        else:
+            yield item
 
 
 def assignment(text: str) -> tuple[str, Any]:
@@ -82,7 +123,9 @@ def assignment(text: str) -> tuple[str, Any]:
         raise ValueError(f"option {text!r} is not of the form NAME=VALUE")
     if re.fullmatch(r"-?\d+", value):
         return name, int(value)
-    return name, {"true": True, "false": False}.get(value, value)
+    if re.fullmatch(r"-?(\d+\.\d*|\.?\d+)(e[+-]?\d+)?", value, re.IGNORECASE):
+        return name, float(value)
+    return name, {"true": True, "false": False}.get(value.lower(), value)
 
 
 def frame_range(text: str) -> slice:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,15 @@ from depth_completion_ros.shipped import AUTO, Sensors
 if TYPE_CHECKING:
     from depth_completion_ros.pipeline import DepthCompleter
 
+ESTIMATOR_HELP = "metric depth network (Hugging Face), for the models that start from an initial depth"
+
 
 def add_model_options(parser: argparse._ActionsContainer, models: str = "see 'depth-completion models'") -> None:
-    """Adds --model, --preset, --checkpoint and --device."""
+    """Adds --model, --preset, --checkpoint, --estimator and --device."""
     parser.add_argument("--model", default=AUTO, help=f"{models}; auto: by the sensors (default: %(default)s)")
     parser.add_argument("--preset", help="size of the model, such as lite (default: that of its weights)")
     parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="the model's weights (default: those shipped)")
+    parser.add_argument("--estimator", type=Path, metavar="DIR", help=ESTIMATOR_HELP)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
 
 
@@ -24,10 +28,26 @@ def load_model(options: argparse.Namespace, sensors: Sensors = (True, "lidar")) 
     """The model that was chosen; where none was, the default for these sensors.
 
     Raises:
-        ValueError, OSError: as :class:`DepthCompleter`.
+        ValueError, OSError: as :class:`DepthCompleter`, or the model has no use for the estimator that was chosen.
     """
     from depth_completion_ros.pipeline import DepthCompleter
 
-    return DepthCompleter(
-        options.model, options.device, preset=options.preset, checkpoint=options.checkpoint, sensors=sensors
+    completer = DepthCompleter(
+        options.model,
+        options.device,
+        preset=options.preset,
+        checkpoint=options.checkpoint,
+        estimator=options.estimator,
+        sensors=sensors,
     )
+    if options.estimator and not completer.network.uses_initial_depth:
+        raise ValueError(f"model {completer.model!r} starts from no initial depth: no --estimator")
+    return completer
+
+
+def each_model(options: argparse.Namespace, names: Iterable[str]) -> list[argparse.Namespace]:
+    """The options for every one of several models; --preset is not for those that have one size only."""
+    from depth_completion_ros.networks.registry import model_info
+
+    changes = ({"model": name, "preset": options.preset if model_info(name).presets else None} for name in names)
+    return [argparse.Namespace(**(vars(options) | change)) for change in changes]

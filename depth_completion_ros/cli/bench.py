@@ -16,7 +16,8 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from depth_completion_ros.cli._model import add_model_options, load_model
+from depth_completion_ros.cli._data import SOURCE_HELP, open_data
+from depth_completion_ros.cli._model import add_model_options, each_model, load_model
 
 if TYPE_CHECKING:
     from depth_completion_ros.frame import Completion, Frame
@@ -37,7 +38,7 @@ def add_parser(subparsers: Any) -> None:
         "model, and publishing to a listener in another process over DDS.",
     )
     add_model_options(parser, "a model, or 'all'")
-    parser.add_argument("--source", default="synthetic", metavar="PATH", help="a KITTI folder, a bag, or 'synthetic'")
+    parser.add_argument("--source", default="synthetic", metavar="PATH", help=SOURCE_HELP)
     parser.add_argument("--lines", type=int, metavar="N", help="keep N scan lines of --source")
     parser.add_argument("--frames", type=int, default=30, metavar="N", help="frames timed (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: %(default)s)")
@@ -50,12 +51,16 @@ def run(options: argparse.Namespace) -> int:
     import cv2
     import torch
 
-    from depth_completion_ros.datasets import open_source
     from depth_completion_ros.evaluation.holdout import hold_out
 
+    if options.frames < 1:
+        raise ValueError(f"{options.frames} frames cannot be timed, expected --frames 1 or more")
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
-    frames = list(islice(open_source(options.source), min(options.frames, 10)))
+    source, _ = open_data(options.source, None)
+    frames = list(islice(source, min(options.frames, 10)))
+    if not frames:
+        raise ValueError(f"{options.source} has no frame to time")
     if options.lines:
         frames = [hold_out(frame, options.lines) for frame in frames]
     results = dict(_time_model(each, frames) for each in _chosen(options))
@@ -81,13 +86,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _chosen(options: argparse.Namespace) -> list[argparse.Namespace]:
-    """The options of each model to time; what has no presets has one size."""
+    """The options of each model to time."""
     from depth_completion_ros.networks.registry import models
 
-    if options.model != "all":
-        return [options]
-    changes = ({"model": info.name, "preset": options.preset if info.presets else None} for info in models())
-    return [argparse.Namespace(**(vars(options) | change)) for change in changes]
+    return each_model(options, (info.name for info in models())) if options.model == "all" else [options]
 
 
 def _time_model(options: argparse.Namespace, frames: list[Frame]) -> tuple[str, dict[str, tuple[float, float]]]:

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from depth_completion_ros.cli._data import add_data_options, amounts_given, read_frames
+from depth_completion_ros.cli._model import ESTIMATOR_HELP
 
 
 def add_parser(subparsers: Any) -> None:
@@ -25,6 +26,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--data", required=True, metavar="SOURCE", help="such as synthetic-streets,frames=48,seed=22")
     add_data_options(parser)
+    parser.add_argument("--estimator", metavar="DIR", help=ESTIMATOR_HELP)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.set_defaults(run=run)
 
@@ -42,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"{{{lines}\n}}")
         return 0
     model = load_checkpoint(options.checkpoint).name
-    completer = DepthCompleter(model, options.device, checkpoint=options.checkpoint)
+    completer = DepthCompleter(model, options.device, checkpoint=options.checkpoint, estimator=options.estimator)
     fitted = calibrate(completer, read_frames(options), amounts)
     print(f"written to {store_calibration(options.checkpoint, fitted.curves)}", file=sys.stderr)
     return 0

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from depth_completion_ros.cli._data import frame_range
+from depth_completion_ros.cli._data import SOURCE_HELP, choose_frames, frame_range, open_data
 from depth_completion_ros.cli._model import add_model_options, load_model
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--sparse", type=Path, metavar="PNG", help="one sparse depth image, as KITTI stores them")
-    source.add_argument("--source", metavar="PATH", help="a KITTI folder, a bag, or the word 'synthetic'")
+    source.add_argument("--source", metavar="PATH", help=SOURCE_HELP)
     parser.add_argument("--image", type=Path, metavar="FILE", help="the camera image that belongs to --sparse")
     parser.add_argument("--lines", type=int, metavar="N", help="of --source: keep N scan lines, score on the others")
     parser.add_argument("--frames", type=frame_range, metavar="A:B", help="of --source: frames A to B-1 only")
@@ -65,7 +64,7 @@ def _complete_pair(options: argparse.Namespace) -> int:
 def _complete_source(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from depth_completion_ros.datasets import DamagedFrame, open_source
+    from depth_completion_ros.datasets import DamagedFrame
     from depth_completion_ros.evaluation.preview import draw_preview
     from depth_completion_ros.evaluation.report import Report
     from depth_completion_ros.frame import Frame
@@ -73,15 +72,13 @@ def _complete_source(options: argparse.Namespace) -> int:
 
     if options.image is not None:
         raise ValueError("--image belongs to --sparse; a --source brings its own images")
-    source = open_source(options.source)
-    frames = range(len(source))[options.frames or slice(None)]
-    if not frames:
-        raise ValueError(f"{options.source} has {len(source)} frames, none of those asked for with --frames")
+    source, _ = open_data(options.source, None)
+    frames, total = choose_frames(source, options.frames)
     first = next((item for item in source.read() if isinstance(item, Frame)), None)
     completer = load_model(options, sensors_of(first)) if first else load_model(options)
     report = Report(options.output, {"source": options.source, "model": completer.model, "lines": options.lines})
-    results = _completions(islice(source.read(), frames.start, frames.stop), completer, options.lines)
-    for result in tqdm(results, total=len(frames), unit="frame", disable=None):
+    results = _completions(frames, completer, options.lines)
+    for result in tqdm(results, total=total, unit="frame", disable=None):
         if isinstance(result, DamagedFrame):
             report.add_lost(result.name)
             tqdm.write(f"{result.name}: {result.error}", file=sys.stderr)
@@ -104,20 +101,23 @@ def _complete_source(options: argparse.Namespace) -> int:
 def _completions(
     frames: Iterable[Frame | DamagedFrame], completer: DepthCompleter, lines: int | None
 ) -> Iterator[tuple[Frame, Completion] | DamagedFrame]:
-    """Completes frame after frame; what cannot be completed comes out as damaged, with the reason."""
+    """Completes frame after frame; what cannot be completed comes out as damaged, with the reason.
+
+    Raises:
+        ValueError: lines were asked for, and the first frame has none; or as :meth:`DepthCompleter.complete`.
+    """
     from depth_completion_ros.datasets import DamagedFrame
-    from depth_completion_ros.evaluation.holdout import hold_out
+    from depth_completion_ros.evaluation.holdout import hold_out_each
     from depth_completion_ros.pipeline import EmptySparseDepthError
 
-    for item in frames:
+    for item in frames if lines is None else hold_out_each(frames, lines):
         if isinstance(item, DamagedFrame):
             yield item
             continue
-        frame = item if lines is None else hold_out(item, lines)
         try:
-            yield frame, completer.complete(frame)
+            yield item, completer.complete(item)
         except EmptySparseDepthError as error:
-            yield DamagedFrame(frame.name, error)
+            yield DamagedFrame(item.name, error)
 
 
 def _score(frame: Frame, completion: Completion) -> DepthErrors | None:

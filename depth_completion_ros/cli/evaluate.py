@@ -6,14 +6,16 @@ import argparse
 import json
 import re
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depth_completion_ros.cli._data import add_data_options, amounts_given, read_frames
-from depth_completion_ros.cli._model import add_model_options, load_model
+from depth_completion_ros.cli._model import add_model_options, each_model, load_model
 
 if TYPE_CHECKING:
     from depth_completion_ros.pipeline import DepthCompleter
+    from depth_completion_ros.shipped import Sensors
 
 # KITTI's selected frames are called e.g. 2011_09_26_drive_0002_sync_groundtruth_depth_0000000005_image_02.png;
 # the same frame's picture and scan have another word in place of groundtruth_depth.
@@ -69,12 +71,17 @@ def _evaluate_models(options: argparse.Namespace) -> int:
     from depth_completion_ros.evaluation.comparison import Method, compare
     from depth_completion_ros.evaluation.plots import draw
     from depth_completion_ros.evaluation.tables import csv_files, report
+    from depth_completion_ros.shipped import sensors_of
 
     if options.json or options.by_order:
         raise ValueError("--json and --by-order belong to folders; with --data, --output writes CSV files")
-    methods: dict[str, Method] = {**BASELINES, **_models(options)}
+    frames = read_frames(options)
+    first = next(frames, None)
+    if first is None:
+        raise ValueError(f"{options.data} has no frame that can be read")
+    methods: dict[str, Method] = {**BASELINES, **_models(options, sensors_of(first))}
     amounts = amounts_given(options, "all")
-    results = compare(read_frames(options), methods, amounts, degraded=options.robustness)
+    results = compare(chain([first], frames), methods, amounts, degraded=options.robustness)
     text = report(results)
     print(text)
     if options.output:
@@ -86,14 +93,18 @@ def _evaluate_models(options: argparse.Namespace) -> int:
     return 0
 
 
-def _models(options: argparse.Namespace) -> dict[str, DepthCompleter]:
-    """The models that were asked for, by name."""
+def _models(options: argparse.Namespace, sensors: Sensors) -> dict[str, DepthCompleter]:
+    """The models that were asked for, by name; ``auto`` is the one for these sensors."""
     from depth_completion_ros.shipped import shipped_models
 
-    names = ["classical", *shipped_models()] if options.model == "all" else options.model.split(",")
-    if options.checkpoint and len(names) != 1:
+    if options.model == "all":
+        chosen = each_model(options, ["classical", *shipped_models()])
+    else:
+        chosen = [argparse.Namespace(**(vars(options) | {"model": name})) for name in options.model.split(",")]
+    if options.checkpoint and len(chosen) != 1:
         raise ValueError(f"--checkpoint is of one model, {options.model} was asked for")
-    return {name: load_model(argparse.Namespace(**(vars(options) | {"model": name}))) for name in names}
+    completers = (load_model(each, sensors) for each in chosen)
+    return {completer.model: completer for completer in completers}
 
 
 def _evaluate_folders(options: argparse.Namespace) -> int:
@@ -103,6 +114,19 @@ def _evaluate_folders(options: argparse.Namespace) -> int:
     from depth_completion_ros.evaluation.report import Report
     from depth_completion_ros.images import read_depth_png
 
+    of_data = {
+        "--cache": options.cache,
+        "--frames": options.frames,
+        "--lines, --points, --holes": options.given,
+        "--robustness": options.robustness,
+        "--model": options.model != "all",
+        "--preset": options.preset,
+        "--checkpoint": options.checkpoint,
+        "--estimator": options.estimator,
+        "--device": options.device != "auto",
+    }
+    if wrong := ", ".join(option for option, given in of_data.items() if given):
+        raise ValueError(f"{wrong}: of --data only, of folders every file counts as it is")
     if len(options.folders) != 2:
         raise ValueError(f"expected two folders, PREDICTIONS and GROUND_TRUTH, got {len(options.folders)}")
     predictions, truths = options.folders

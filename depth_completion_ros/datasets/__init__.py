@@ -7,12 +7,13 @@ import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Final
 
 from depth_completion_ros.datasets.base import DamagedFrame, FrameSource, IndexedSource
 
-__all__ = ["DamagedFrame", "FrameSource", "IndexedSource", "open_source"]
+__all__ = ["DamagedFrame", "FrameSource", "IndexedSource", "is_generated", "open_source"]
 
 
 def open_source(path: str | os.PathLike[str], **options: Any) -> FrameSource:
@@ -26,7 +27,7 @@ def open_source(path: str | os.PathLike[str], **options: Any) -> FrameSource:
 
     Raises:
         FileNotFoundError: nothing is there, or a part of it is missing.
-        ValueError: what is there is no source of frames, damaged, or has no such option.
+        ValueError: what is there is no source of frames, damaged, or has no such option, or not with such a value.
     """
     kind = _recognise(path)
     module, _, name = kind.source.partition(":")
@@ -38,8 +39,35 @@ def open_source(path: str | os.PathLike[str], **options: Any) -> FrameSource:
     except TypeError as error:
         known = ", ".join(list(signature.parameters)[len(arguments) :])
         raise ValueError(f"{name} {error}; its options: {known}") from error
-    opened: FrameSource = source(*arguments, **options)
+    _check_values(name, signature, options)
+    try:
+        opened: FrameSource = source(*arguments, **options)
+    except TypeError as error:
+        if not options:
+            raise
+        given = ", ".join(f"{option}={value!r}" for option, value in options.items())
+        raise ValueError(f"{name} cannot be opened with {given}: {error}") from error
     return opened
+
+
+def is_generated(path: str | os.PathLike[str]) -> bool:
+    """Whether this is a word for frames that are made, and not a place where a recording lies.
+
+    Raises:
+        FileNotFoundError, ValueError: as :func:`open_source`.
+    """
+    return _recognise(path).is_generated
+
+
+def _check_values(name: str, signature: inspect.Signature, options: dict[str, Any]) -> None:
+    """Refuses a value of another type than the option's default, which a source may notice only while it reads."""
+    for option, value in options.items():
+        default = signature.parameters[option].default
+        if default is None or isinstance(default, tuple):  # which stand for values of several types
+            continue
+        kind = type(default)
+        if not isinstance(value, {int: Integral, float: Real}.get(kind, kind)):
+            raise ValueError(f"{name} got {option}={value!r}, expected {kind.__name__}")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ class DamagedFrame:
     """A frame that could not be read.
 
     Attributes:
-        name: what its source calls this frame.
+        name: what its source calls this frame, or the place of damage that belongs to no frame; no other is called so.
         error: why; its message names the file.
     """
 
@@ -78,9 +78,10 @@ class IndexedSource(FrameSource):
 
     def read(self) -> Iterator[Frame | DamagedFrame]:
         """Yields every frame in order, one that cannot be read as a :class:`DamagedFrame`."""
-        return map(self._read_one, range(len(self)))
+        return map(self.read_one, range(len(self)))
 
-    def _read_one(self, index: int) -> Frame | DamagedFrame:
+    def read_one(self, index: int) -> Frame | DamagedFrame:
+        """One frame, or the :class:`DamagedFrame` in its place."""
         try:
             return self[index]
         except (ValueError, OSError) as error:

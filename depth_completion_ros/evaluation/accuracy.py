@@ -27,10 +27,11 @@ class Accuracy:
 
     def add(self, depth: NDArray[np.floating], ground_truth: NDArray[np.floating]) -> None:
         """Scores one frame, (H, W) metres each; see :func:`~depth_completion_ros.evaluation.metrics.depth_errors`."""
-        self.errors.append(depth_errors(depth, ground_truth))
+        filled = fill_background(depth)
+        self.errors.append(depth_errors(filled, ground_truth))
         scored = ground_truth > 0
         truth = ground_truth[scored].astype(np.float64)
-        error = fill_background(depth)[scored] - truth
+        error = filled[scored] - truth
         # Right-open ranges: 10 m belongs to the second.
         where = np.searchsorted(RANGES, truth, side="right") - 1
         for column, values in enumerate((np.ones_like(error), np.abs(error), np.square(error))):

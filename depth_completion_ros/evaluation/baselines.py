@@ -60,12 +60,16 @@ def nearest(sparse_depth: Depth) -> Depth:
 def linear(sparse_depth: Depth) -> Depth:
     """Depth linear in the triangles of a Delaunay triangulation; outside of them the nearest measurement."""
     from scipy.interpolate import LinearNDInterpolator
+    from scipy.spatial import QhullError
 
     measured = sparse_depth > 0
     # A pixel with measurements on all sides makes triangles with these alone: only the rims of what is dense count.
     among = cv2.erode(measured.astype(np.uint8), _square(3), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     rims = measured & (among == 0)
-    interpolate = LinearNDInterpolator(np.argwhere(rims), sparse_depth[rims])
+    try:
+        interpolate = LinearNDInterpolator(np.argwhere(rims), sparse_depth[rims])
+    except QhullError:  # fewer than three measurements, or all on one line: there is no triangle
+        return nearest(sparse_depth)
     depth = sparse_depth.copy()
     depth[~measured] = interpolate(np.argwhere(~measured))
     return np.where(np.isnan(depth), nearest(sparse_depth), depth)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from depth_completion_ros.pipeline import DepthCompleter, EmptySparseDepthError,
 Method = DepthCompleter | Baseline
 
 UNDISTURBED = "undisturbed"
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -74,10 +77,11 @@ def compare(
         seed: of the choice of points and holes, and of the noise in these.
 
     Returns:
-        By amount, then method, then condition. A condition that a model refuses has no frames.
+        By amount, then method, then condition. A condition that a model refuses has no frames. An amount with which
+        no frame could be scored is left out, and a warning says so.
 
     Raises:
-        ValueError: nothing could be scored for one of the amounts.
+        ValueError: nothing could be scored at all.
     """
     results = {
         (amount, method, condition): Result(method, amount, condition, reliability=_reliability(methods[method]))
@@ -95,13 +99,16 @@ def compare(
                     degrade = _conditions(methods[name], degraded)[condition]
                     rng = np.random.default_rng([seed, number])
                     _score(result, methods[name], thinned if degrade is None else degrade(thinned, rng))
-    for amount in given:
-        if not any(result.frames for result in results.values() if result.given == amount):
-            raise ValueError(
-                f"no frame could be scored with {amount}: frames need so many, and a ground truth or more measurements "
-                "to be it; lines are of a LiDAR whose points know their ring"
-            )
-    return list(results.values())
+    scored = {result.given for result in results.values() if result.frames}
+    if missing := ", ".join(str(amount) for amount in given if amount not in scored):
+        message = (
+            f"no frame could be scored with {missing}: frames need so many, and a ground truth or more measurements "
+            "to be it; lines are of a LiDAR whose points know their ring"
+        )
+        if not scored:
+            raise ValueError(message)
+        _logger.warning(message)
+    return [result for result in results.values() if result.given in scored]
 
 
 def _score(result: Result, method: Method, frame: Frame) -> None:

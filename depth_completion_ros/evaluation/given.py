@@ -57,7 +57,9 @@ class Given:
             rng: of the choice of points and holes.
         """
         if self.lines is not None:
-            if frame.points is None or frame.rings is None or self.lines > int(frame.rings.max(initial=-1)) + 1:
+            if frame.points is None or frame.rings is None or not len(frame.rings):
+                return None
+            if self.lines > int(frame.rings.max()) + 1:
                 return None
             frame = hold_out(frame, self.lines)
         elif self.points is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from depth_completion_ros.datasets.base import DamagedFrame
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.projection import project_points
 from depth_completion_ros.geometry.scan_lines import keep_lines
@@ -43,6 +45,26 @@ def hold_out(frame: Frame, lines: int) -> Frame:
         given = project_points(frame.points[kept], frame.camera, frame.extrinsic)
         ground_truth = drop_occluded(withheld, given)
     return replace(frame, points=frame.points[kept], rings=frame.rings[kept], ground_truth=ground_truth)
+
+
+def hold_out_each(items: Iterable[Frame | DamagedFrame], lines: int) -> Iterator[Frame | DamagedFrame]:
+    """:func:`hold_out` of frame after frame; one that has fewer lines comes out as damaged, with the reason.
+
+    Raises:
+        ValueError: the first frame has no points or no rings, as none of its source then has.
+    """
+    first = True
+    for item in items:
+        if isinstance(item, DamagedFrame):
+            yield item
+            continue
+        try:
+            yield hold_out(item, lines)
+        except ValueError as error:
+            if first and (item.points is None or item.rings is None):
+                raise
+            yield DamagedFrame(item.name, error)
+        first = False
 
 
 def drop_occluded(

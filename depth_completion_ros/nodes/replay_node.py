@@ -20,7 +20,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import UInt32
 
 from depth_completion_ros.datasets import DamagedFrame, open_source
-from depth_completion_ros.evaluation.holdout import hold_out
+from depth_completion_ros.evaluation.holdout import hold_out_each
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.memory import reuse_freed_memory
 from depth_completion_ros.ros.lockstep import COMPLETION, EVALUATION, LATCHED, Introduction, reaches
@@ -106,7 +106,7 @@ class ReplayNode(Node):
         for item in self._frames():
             total += 1
             if isinstance(item, DamagedFrame):
-                self.get_logger().error(f"frame {item.name} cannot be read: {item.error}")
+                self.get_logger().error(f"frame {item.name} cannot be played: {item.error}")
                 lost += 1
                 continue
             if pace is None:
@@ -125,10 +125,8 @@ class ReplayNode(Node):
         return lost
 
     def _frames(self) -> Iterator[Frame | DamagedFrame]:
-        for item in self._source.read():
-            if isinstance(item, Frame) and self.settings.lines:
-                item = hold_out(item, self.settings.lines)
-            yield item
+        items = self._source.read()
+        return hold_out_each(items, self.settings.lines) if self.settings.lines else items
 
     def _wait_for_listeners(self, frame: Frame) -> None:
         """Waits until all will get the first frame, and what becomes of it."""

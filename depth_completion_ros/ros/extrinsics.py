@@ -38,7 +38,7 @@ class Extrinsics:
                 self._tf2 = importlib.import_module("tf2_ros")
             except ImportError:
                 return
-            # Given the node, it would offer a service that never ends, and early releases of Jazzy raise at a time jump.
+            # Given the node, it would offer a service that never ends, and in early Jazzy raise when time jumps.
             self._buffer = self._tf2.Buffer()
             self._listener = self._tf2.TransformListener(self._buffer, node)
 

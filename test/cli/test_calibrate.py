@@ -1,12 +1,13 @@
 """What is fitted lands in the checkpoint, and the confidence is what it says from then on."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from depth_completion_ros import Camera, DepthCompleter, datasets
+from depth_completion_ros import Camera, DepthCompleter, datasets, pipeline
 from depth_completion_ros.checkpoints import load_checkpoint, save_checkpoint
 from depth_completion_ros.cli.main import main
 from depth_completion_ros.confidence import CLUES, MEANING, Calibration
@@ -68,6 +69,27 @@ def test_classical_is_printed(capsys):
     curves = json.loads(capsys.readouterr().out)
     assert set(curves) == set(CLUES)
     Calibration(curves)
+
+
+def test_a_model_that_starts_from_an_estimate(tmp_path, monkeypatch, capsys):
+    class Estimator:
+        def __init__(self, folder, device):
+            pass
+
+        def __call__(self, image):
+            return np.full(image.shape[:2], 15, np.float32)
+
+    monkeypatch.setattr(pipeline, "MonocularEstimator", Estimator)
+    rough = datasets.open_source("rough")
+    of_depth = type(rough).__getitem__
+    picture = np.full((48, 64, 3), 100, np.uint8)
+    monkeypatch.setattr(type(rough), "__getitem__", lambda self, index: replace(of_depth(self, index), image=picture))
+    save_checkpoint(create("mspn", preset="lite", mode="sdr"), tmp_path)
+    arguments = ["calibrate", str(tmp_path), "--data", "rough", "--lines", "all", "--device", "cpu"]
+    assert main(arguments) == 2
+    assert "needs an initial depth" in capsys.readouterr().err
+    assert main([*arguments, "--estimator", str(tmp_path)]) == 0
+    assert set(load_checkpoint(tmp_path).calibration) == set(CLUES)
 
 
 def test_what_is_no_checkpoint_is_said(tmp_path, capsys):

@@ -1,15 +1,19 @@
 """Completing files and recordings through the command line, with the model that needs no weights."""
 
 import json
+import os
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from walls import wall
 
-from depth_completion_ros import datasets, shipped
+from depth_completion_ros import datasets, pipeline, shipped
 from depth_completion_ros.checkpoints import save_checkpoint
 from depth_completion_ros.cli.main import main
-from depth_completion_ros.datasets import DamagedFrame, FrameSource
+from depth_completion_ros.datasets import DamagedFrame, FrameSource, IndexedSource
+from depth_completion_ros.datasets.bag import write_bag
 from depth_completion_ros.evaluation.metrics import depth_errors
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
@@ -28,7 +32,7 @@ def sparse_slope():
     return np.where(np.random.default_rng(0).random(SIZE) < 0.1, slope(), 0).astype(np.float32)
 
 
-class Recording(FrameSource):
+class Recording(IndexedSource):
     """Five frames of the slope; the third is damaged, the fourth measured nothing."""
 
     name = "recording"
@@ -36,15 +40,31 @@ class Recording(FrameSource):
     def __len__(self):
         return 5
 
-    def read(self):
+    def frame_name(self, index):
+        return f"frame{index}"
+
+    def __getitem__(self, index):
+        if index == 2:
+            raise ValueError("scan2.bin: truncated")
         camera = Camera(width=SIZE[1], height=SIZE[0], fx=50, fy=50, cx=31.5, cy=23.5)
         image = np.full((*SIZE, 3), 100, np.uint8)
-        for index in range(5):
-            if index == 2:
-                yield DamagedFrame("frame2", ValueError("scan2.bin: truncated"))
-                continue
-            depth = np.zeros(SIZE, np.float32) if index == 3 else sparse_slope()
-            yield Frame(index + 1, camera, image, depth=depth, ground_truth=slope(), name=f"frame{index}")
+        depth = np.zeros(SIZE, np.float32) if index == 3 else sparse_slope()
+        return Frame(index + 1, camera, image, depth=depth, ground_truth=slope(), name=self.frame_name(index))
+
+
+class Stream(FrameSource):
+    """What is read in order and may be more than ``count`` says, as of a bag."""
+
+    name = "stream"
+
+    def __init__(self, items, count):
+        self.items, self.count = items, count
+
+    def __len__(self):
+        return self.count
+
+    def read(self):
+        return iter(self.items)
 
 
 @pytest.fixture
@@ -125,3 +145,69 @@ def test_no_range_of_frames(tmp_path, capsys):
     with pytest.raises(SystemExit):
         complete("--source", "anything", "--frames", "3", "--output", tmp_path)
     assert "'3' is no range of frames" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("frames", "names", "lost"),
+    [
+        (None, ["0", "1", "2", "3"], ["damage 1", "damage 2"]),
+        ("2:", ["2", "3"], ["damage 1", "damage 2"]),
+        (":3", ["0", "1", "2"], ["damage 1"]),
+        ("3:4", ["3"], []),
+    ],
+)
+def test_damage_between_the_frames_of_a_bag_counts_for_none_of_them(tmp_path, monkeypatch, frames, names, lost):
+    first, second = (DamagedFrame(f"damage {number}", ValueError("broken")) for number in (1, 2))
+    stream = Stream([wall(0), wall(1), first, wall(2), wall(3), second], 4)
+    monkeypatch.setattr(datasets, "open_source", lambda path: stream)
+    chosen = ["--frames", frames] if frames else []
+    assert complete("--source", "anything", *chosen, "--output", tmp_path) == (1 if lost else 0)
+    assert sorted(path.stem for path in (tmp_path / "depth").iterdir()) == names
+    assert json.loads((tmp_path / "metrics.json").read_text())["lost_frames"] == lost
+
+
+def test_the_damage_at_the_end_of_a_bag_is_told(tmp_path, capsys):
+    write_bag(tmp_path / "bag", [replace(wall(number), stamp=10**9 + number * 10**8) for number in range(3)])
+    file = tmp_path / "bag" / "bag.mcap"
+    os.truncate(file, file.stat().st_size - 3)
+    assert complete("--source", tmp_path / "bag", "--output", tmp_path / "out") == 1
+    captured = capsys.readouterr()
+    assert "damaged or truncated" in captured.err
+    assert captured.out.startswith("3 frames, 1 lost")
+
+
+def test_a_scan_with_fewer_lines_than_asked_for_is_lost(tmp_path, monkeypatch, capsys):
+    short = wall(1)
+    kept = short.rings < 3
+    short = replace(short, points=short.points[kept], rings=short.rings[kept])
+    monkeypatch.setattr(datasets, "open_source", lambda path: Stream([wall(0), short, wall(2)], 3))
+    assert complete("--source", "anything", "--lines", "8", "--output", tmp_path) == 1
+    assert "1: asked for 8 scan lines of a LiDAR with 3" in capsys.readouterr().err
+    summary = json.loads((tmp_path / "metrics.json").read_text())
+    assert (summary["frames"], summary["lost_frames"]) == (2, ["1"])
+
+
+def test_options_of_the_source(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "open_source", lambda path, far: Stream([wall(0, far)], 1))
+    assert complete("--source", "anything,far=12.5", "--output", tmp_path) == 0
+    assert np.median(read_depth_png(tmp_path / "depth" / "0.png")) == pytest.approx(12.5, rel=0.1)
+
+
+def test_an_estimator_gives_the_initial_depth(tmp_path, recording, monkeypatch, capsys):
+    class Estimator:
+        def __init__(self, folder, device):
+            self.folder = folder
+
+        def __call__(self, image):
+            return np.full(image.shape[:2], 10, np.float32)
+
+    monkeypatch.setattr(pipeline, "MonocularEstimator", Estimator)
+    save_checkpoint(create("mspn", preset="lite", mode="sdr"), tmp_path / "sdr")
+    arguments = ["--source", "anything", "--frames", ":1", "--output", str(tmp_path / "out")]
+    chosen = ["--model", "mspn", "--checkpoint", str(tmp_path / "sdr")]
+    assert main(["complete", *chosen, *arguments, "--estimator", str(tmp_path)]) == 0
+    assert (tmp_path / "out" / "depth" / "frame0.png").exists()
+    assert main(["complete", *chosen, *arguments]) == 2
+    assert "needs an initial depth" in capsys.readouterr().err
+    assert complete(*arguments, "--estimator", tmp_path) == 2
+    assert "model 'classical' starts from no initial depth: no --estimator" in capsys.readouterr().err

@@ -1,16 +1,19 @@
 """Folders of predictions against folders of ground truth, and models over recordings, through the command line."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from walls import wall
 
-from depth_completion_ros import datasets
+from depth_completion_ros import datasets, shipped
+from depth_completion_ros.checkpoints import save_checkpoint
 from depth_completion_ros.cli.main import main
 from depth_completion_ros.datasets import IndexedSource
 from depth_completion_ros.evaluation.metrics import depth_errors, mean_errors
 from depth_completion_ros.images import read_depth_png, write_depth_png
+from depth_completion_ros.networks.registry import create
 
 KITTI = "2011_09_26_drive_0002_sync_{}_{:010d}_image_02.png"
 
@@ -195,6 +198,9 @@ def test_lines_that_no_frame_has_are_refused(recording, capsys):
         (("--data", "walls", "--frames", "3:"), "walls has 3 frames, none of those asked for"),
         (("--data", "walls", "--checkpoint", "x", "--model", "mspn,emdc"), "--checkpoint is of one model"),
         (("only_one_folder",), "expected two folders"),
+        (("a", "b", "--lines", "8", "--robustness"), "--lines, --points, --holes, --robustness: of --data only"),
+        (("a", "b", "--model", "mspn"), "--model: of --data only"),
+        (("a", "b", "--frames", "1:2"), "--frames: of --data only"),
     ],
 )
 def test_what_does_not_go_together_is_said(recording, capsys, arguments, message):
@@ -217,3 +223,52 @@ def test_wrong_usage_is_told_with_the_usage(capsys, arguments):
     with pytest.raises(SystemExit, match="2"):
         evaluate(capsys, *arguments)
     assert "usage:" in capsys.readouterr().err
+
+
+def test_auto_goes_by_the_sensors(monkeypatch, tmp_path, capsys):
+    """Rooms with a ToF camera: not the model of a camera and a LiDAR."""
+
+    class Rooms(IndexedSource):
+        name = "rooms"
+
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            frame = wall(index, 3.0)
+            return replace(frame, points=None, rings=None, depth=frame.ground_truth)
+
+    monkeypatch.setattr(datasets, "open_source", lambda path: Rooms())
+    monkeypatch.setattr(shipped, "MODELS", tmp_path)
+    for model in ("mspn", "magaconv"):
+        save_checkpoint(create(model, preset="lite"), tmp_path / model)
+    status, out, _ = evaluate(capsys, "--data", "rooms", "--model", "auto", "--device", "cpu")
+    assert status == 0
+    assert "| magaconv " in out and "| mspn " not in out and "| auto " not in out
+
+
+def test_a_preset_is_of_the_models_that_have_some(recording, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(shipped, "MODELS", tmp_path)
+    save_checkpoint(create("auxiliary", preset="lite"), tmp_path / "auxiliary")
+    status, out, _ = evaluate(capsys, "--data", recording, "--preset", "lite", "--device", "cpu")
+    assert status == 0
+    assert "| classical " in out and "| auxiliary " in out
+
+
+def test_damaged_frames_are_told_and_left_out(recording, monkeypatch, capsys):
+    walls = datasets.open_source("walls")
+    whole = type(walls).__getitem__
+
+    def some(self, index):
+        if index != 2:
+            raise ValueError(f"{index}.png: truncated")
+        return whole(self, index)
+
+    monkeypatch.setattr(type(walls), "__getitem__", some)
+    status, out, error = evaluate(capsys, "--data", recording, "--model", "classical")
+    assert status == 0
+    assert "everything (1 frames)" in out
+    assert "0.png: truncated" in error and "1.png: truncated" in error
+    status, _, error = evaluate(capsys, "--data", recording, "--model", "classical", "--frames", ":2")
+    assert status == 2
+    assert "walls has no frame that can be read" in error

@@ -62,3 +62,9 @@ def test_nothing_is_overwritten(tmp_path, source, capsys):
     source()
     assert main(["record", "anything", str(tmp_path)]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_options_of_the_source(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "open_source", lambda path, damaged: Recording([damaged]))
+    assert main(["record", "anything,damaged=1", str(tmp_path / "out")]) == 1
+    assert [frame.image[0, 0, 0] for frame in BagSource(tmp_path / "out")] == [0, 2, 3]

@@ -3,7 +3,7 @@
 import pytest
 from recordings import lidar_frames, write_kitti_raw, write_selection
 
-from depth_completion_ros.datasets import open_source
+from depth_completion_ros.datasets import is_generated, open_source
 from depth_completion_ros.datasets.bag import BagSource, write_bag
 from depth_completion_ros.datasets.kitti_completion import KittiCompletion
 from depth_completion_ros.datasets.kitti_raw import KittiRaw
@@ -44,6 +44,34 @@ def test_what_is_no_source(tmp_path):
         open_source(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist"):
         open_source(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"frames": "many"}, "SyntheticStreet got frames='many', expected int"),
+        ({"frames": 2.5}, "SyntheticStreet got frames=2.5"),
+        ({"frames": 2, "camera": 3}, "SyntheticStreet got camera=3, expected Camera"),
+    ],
+)
+def test_a_value_that_an_option_cannot_have(options, message):
+    with pytest.raises(ValueError, match=message):
+        open_source("synthetic", **options)
+
+
+def test_a_value_that_a_recording_cannot_be_read_with(tmp_path):
+    write_bag(tmp_path / "bag", lidar_frames(2))
+    with pytest.raises(ValueError, match="BagSource got slop='fast', expected float"):
+        open_source(tmp_path / "bag", slop="fast")
+    assert len(list(open_source(tmp_path / "bag", slop=1))) == 2
+    with pytest.raises(ValueError, match=r"KittiCompletion cannot be opened with raw_root=5"):
+        (tmp_path / "val/2011_09_26_drive_0052_sync/proj_depth/velodyne_raw/image_02").mkdir(parents=True)
+        open_source(tmp_path / "val", raw_root=5)
+
+
+def test_what_is_generated_is_no_place(tmp_path):
+    assert is_generated("synthetic") and is_generated("synthetic-rooms")
+    assert not is_generated(write_kitti_raw(tmp_path))
 
 
 def test_an_unknown_option(tmp_path):

@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from depth_completion_ros.evaluation import accuracy as accuracy_module
+from depth_completion_ros.evaluation import metrics
 from depth_completion_ros.evaluation.accuracy import RANGES, Accuracy
-from depth_completion_ros.evaluation.metrics import depth_errors
+from depth_completion_ros.evaluation.metrics import depth_errors, fill_background
 
 
 def test_pixels_of_all_frames_are_sorted_into_ranges_by_true_depth():
@@ -34,3 +36,17 @@ def test_frames_are_scored_as_by_the_benchmark():
     assert pixels.sum() == truth.size
     assert np.nansum(pixels * mae) / truth.size == pytest.approx(accuracy.errors[0].mae_mm)
     assert math.sqrt(np.nansum(pixels * rmse**2) / truth.size) == pytest.approx(accuracy.errors[0].rmse_mm)
+
+
+def test_holes_are_filled_once(monkeypatch):
+    """The second time finds nothing unknown."""
+    unknown = []
+
+    def fill(depth):
+        unknown.append(np.count_nonzero(np.isnan(depth)))
+        return fill_background(depth)
+
+    monkeypatch.setattr(accuracy_module, "fill_background", fill)
+    monkeypatch.setattr(metrics, "fill_background", fill)
+    accuracy_module.Accuracy().add(np.array([[6.0, np.nan, 5.0]]), np.full((1, 3), 5.0))
+    assert unknown == [1, 0]

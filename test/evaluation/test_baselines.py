@@ -79,6 +79,14 @@ def test_linear_takes_the_nearest_outside():
     assert completed[10, 15] == pytest.approx(5)
 
 
+@pytest.mark.parametrize("pixels", [[(4, 5)], [(4, 5), (9, 2)], [(4, 1), (4, 5), (4, 20)], [(1, 1), (5, 5), (9, 9)]])
+def test_linear_is_the_nearest_where_there_is_no_triangle(pixels):
+    measured = np.zeros((20, 30), np.float32)
+    for depth, pixel in enumerate(pixels, 3):
+        measured[pixel] = depth
+    np.testing.assert_array_equal(linear(measured), nearest(measured))
+
+
 def test_ip_basic_prefers_the_near():
     measured = np.zeros((40, 40), np.float32)
     measured[20, 18], measured[20, 20] = 30, 10

@@ -70,6 +70,15 @@ def test_an_amount_that_no_frame_has_is_refused(classical):
         compare([wall()], {"classical": classical}, [Given(lines=32)])
 
 
+def test_an_amount_that_no_frame_has_is_left_out_aloud(results, caplog):
+    amounts = [EVERYTHING, Given(lines=32), Given(lines=8), Given(points=10**6)]
+    found = compare([wall(0), wall(1)], {"far": far}, amounts)
+    assert [result.given for result in found] == [EVERYTHING, Given(lines=8)]
+    assert [result.accuracy.errors for result in found] == [result.accuracy.errors for result in results[0:4:2]]
+    assert "no frame could be scored with 32 lines, 1000000 points: " in caplog.text
+    assert "2 frames" in report(found)
+
+
 def test_models_are_degraded_and_what_is_undisturbed_stays_the_same(classical, results):
     degraded = compare([wall(0), wall(1)], {"far": far, "classical": classical}, [Given(lines=8)], degraded=True)
     assert [(result.method, result.condition) for result in degraded] == [

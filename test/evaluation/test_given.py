@@ -88,6 +88,15 @@ def test_frames_that_cannot_be_scored(frame, given):
     assert of(given, frame) is None
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64])
+def test_rings_of_any_integer_type(dtype):
+    frame = replace(wall(), rings=wall().rings.astype(dtype))  # bags store them in 16 bits without a sign
+    assert np.unique(of(Given(lines=4), frame).rings).tolist() == [0, 4, 8, 12]
+    assert of(Given(lines=17), frame) is None
+    empty = replace(frame, points=frame.points[:0], rings=frame.rings[:0])
+    assert of(Given(lines=1), empty) is None
+
+
 def test_a_frame_may_have_just_enough_points():
     np.testing.assert_array_equal(of(Given(points=48 * 48), tof(truth=True)).depth, tof().depth)
 

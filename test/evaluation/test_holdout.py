@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from depth_completion_ros.evaluation.holdout import drop_occluded, hold_out
+from depth_completion_ros.datasets import DamagedFrame
+from depth_completion_ros.evaluation.holdout import drop_occluded, hold_out, hold_out_each
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
 
@@ -107,3 +108,21 @@ def test_what_is_beside_can_be_taken_wider():
     depth[20, 20], depth[28, 26] = 10, 5
     for columns, rows, kept in ((3, 4, 10), (6, 7, 10), (5, 8, 10), (6, 8, 0)):
         assert drop_occluded(depth, np.zeros_like(depth), columns, rows)[20, 20] == kept
+
+
+def test_a_scan_with_fewer_lines_comes_out_as_damaged_and_the_next_follows():
+    full, few, none = frame_of(wall(8)), frame_of(wall(2)), Frame(7, CAMERA, name="made")
+    unread = DamagedFrame("unread", ValueError("truncated"))
+    few_first = [few, full, none, unread, full]
+    first, second, third, fourth, fifth = hold_out_each(few_first, 4)
+    np.testing.assert_array_equal(second.points, hold_out(full, 4).points)
+    np.testing.assert_array_equal(fifth.points, second.points)
+    assert fourth is unread
+    assert isinstance(first, DamagedFrame) and first.name == "made"
+    assert "asked for 4 scan lines of a LiDAR with 2" in str(first.error)
+    assert "frame made has no points" in str(third.error)
+
+
+def test_a_recording_without_lines_is_refused():
+    with pytest.raises(ValueError, match="frame 7 has no points"):
+        next(hold_out_each([Frame(7, CAMERA)], 4))

@@ -86,10 +86,11 @@ class BagSource(FrameSource):
     def read(self) -> Iterator[Frame | DamagedFrame]:
         """Yields every frame in order; what cannot be read as a :class:`DamagedFrame`."""
         calibration = copy.deepcopy(self._calibration)
-        unpaired = 0
+        unpaired = damages = 0
         for item in self._matches(calibration):
             if isinstance(item, ValueError):
-                yield DamagedFrame(self.name, item)
+                damages += 1
+                yield DamagedFrame(f"{self.name} damage {damages}", item)
             elif not item.keys() & set(_SENSORS):
                 unpaired += 1
             else:

@@ -172,6 +172,18 @@ def test_damaged_messages_are_named_and_the_rest_is_read(tmp_path):
     assert all(str(bag.path) in error for error in errors)
 
 
+def test_no_two_damages_have_one_name(tmp_path):
+    with Bag(tmp_path / "bag") as bag:
+        for index, stamp in enumerate(stamps(4)):
+            bag.camera_info("/camera_info", stamp, k=(15, 16, 9.5, 5.5) if index == 0 else (0, 0, 0, 0))
+            bag.image("/image", picture(0), "rgb8", stamp)
+            bag.cloud("/points", points(0), stamp, "camera")
+    source = BagSource(bag.path)
+    for _ in range(2):
+        names = [item.name for item in source.read() if isinstance(item, DamagedFrame)]
+        assert names == ["bag damage 1", "bag damage 2", "bag damage 3"]
+
+
 def test_an_uncalibrated_camera(tmp_path):
     with Bag(tmp_path / "bag") as bag:
         bag.camera_info("/camera_info", START, k=(0, 0, 0, 0))

@@ -1,0 +1,49 @@
+"""What cannot be timed is said; times themselves are looked at by people."""
+
+import pytest
+from walls import wall
+
+from depth_completion_ros import datasets
+from depth_completion_ros.cli import bench
+from depth_completion_ros.cli.main import main
+from depth_completion_ros.datasets import FrameSource
+
+
+class Walls(FrameSource):
+    name = "walls"
+
+    def __init__(self, frames):
+        self.frames = frames
+
+    def __len__(self):
+        return self.frames
+
+    def read(self):
+        return map(wall, range(self.frames))
+
+
+@pytest.fixture(autouse=True)
+def walls(monkeypatch):
+    monkeypatch.setattr(datasets, "open_source", lambda path, frames=3: Walls(frames))
+    monkeypatch.setattr(bench, "_time_model", lambda options, frames: (f"{options.model} {options.preset}", {}))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--frames", "0"), "0 frames cannot be timed, expected --frames 1 or more"),
+        (("--source", "walls,frames=0"), "walls,frames=0 has no frame to time"),
+        (("--lines", "17"), "asked for 17 scan lines of a LiDAR with 16"),
+    ],
+)
+def test_what_cannot_be_timed_is_said_in_one_line(capsys, arguments, message):
+    assert main(["bench", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_options_of_the_source_and_the_preset_of_all_models(capsys):
+    assert main(["bench", "--source", "walls,frames=1", "--model", "all", "--preset", "lite", "--threads", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "30 frames of walls,frames=1" in out
+    assert "\nmspn lite " in out and "\nclassical None " in out
