@@ -91,6 +91,7 @@ class ReplayNode(Node):
             Image, f"{COMPLETION}/depth/image", self._take_completion, 10
         )
         self._transform: Publisher | None = None
+        self._extrinsic: NDArray[np.float64] | None = None
 
     def run(self) -> int:
         """Plays the source once.
@@ -100,6 +101,7 @@ class ReplayNode(Node):
 
         Raises:
             TimeoutError: nobody listens.
+            ValueError: the sensor is elsewhere in one frame than in those before, which no completion node expects.
         """
         lost = total = 0
         pace: _Pace | None = None
@@ -109,9 +111,14 @@ class ReplayNode(Node):
                 self.get_logger().error(f"frame {item.name} cannot be played: {item.error}")
                 lost += 1
                 continue
-            if pace is None:
+            if pace is None or self._extrinsic is None:
                 self._wait_for_listeners(item)
-                pace = _Pace(self.settings.rate)
+                pace, self._extrinsic = _Pace(self.settings.rate), item.extrinsic
+            elif not np.allclose(item.extrinsic, self._extrinsic, atol=1e-6):
+                raise ValueError(
+                    f"frame {item.name} has another extrinsic than those before it, which cannot be replayed; "
+                    "`depth-completion complete` and `evaluate` take such frames"
+                )
             if self.settings.rate > 0:
                 self._wait_until(item.stamp, pace)
             self._publish(item)

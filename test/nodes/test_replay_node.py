@@ -87,3 +87,9 @@ def test_a_scan_with_fewer_lines_than_asked_for_is_left_out(robot, tmp_path):
     assert process.popen.wait(40) == 1
     process.wait_for_line(f"frame {2 * 10**9} cannot be played: asked for 4 scan lines of a LiDAR with 2")
     assert process.log().count("cannot be played") == 1
+
+
+def test_frames_of_sensors_in_other_places_are_refused(robot):
+    process = replay("synthetic-streets", start_timeout=20.0, rate=100.0)
+    assert process.popen.wait(60) == 2
+    process.wait_for_line("frame 0000000001 has another extrinsic than those before it, which cannot be replayed")
