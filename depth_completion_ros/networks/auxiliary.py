@@ -33,9 +33,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.gaps import fill_gaps, mean_measurement
-from depth_completion_ros.networks.layers import conv_block, conv_in_float32, upsample_block
+from depth_completion_ros.networks.layers import conv_block, conv_in_float32, residual_stage, upsample_block
 from depth_completion_ros.networks.lite import (
-    Context,
     GuidedUpsample,
     LiteNetwork,
     Spreading,
@@ -150,7 +149,7 @@ class AuxiliaryLite(LiteNetwork):
         super().__init__()
         self.encoder = MultiScaleEncoder(_TOLD, size.branch)
         *skips, deepest = (len(_KERNELS) * width for width in size.branch)
-        self.context = Context(deepest, _CONTEXT)
+        self.context = _Context(deepest, _CONTEXT)
         self.extractors = FeatureExtractors(deepest, size.extractor, skips[::-1])
         self.decoder = conv_block(2 * size.extractor[-1], size.decoder, activation=nn.ReLU(inplace=True))
         self.head = nn.Conv2d(size.decoder, 2, 3, padding=1)  # a correction, and the logit of the confidence
@@ -221,6 +220,22 @@ class MultiScaleEncoder(nn.Module):
             joined.append(torch.cat(maps, 1))
         *skips, last = joined
         return last, skips[::-1]
+
+
+class _Context(nn.Module):
+    """Adds what can be seen at half the size, from farther away: nothing before training."""
+
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.down = conv_block(width, inner, stride=2, activation=nn.ReLU(inplace=True))
+        self.blocks = residual_stage(inner, inner, 2)
+        self.back = nn.Conv2d(inner, width, 1)
+        start_at(self.back, [0.0] * width)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, width, H, W), even -> the same."""
+        seen = self.back(self.blocks(self.down(features)))
+        return features + functional.interpolate(seen, scale_factor=2.0, mode="nearest")
 
 
 class FeatureExtractors(nn.Module):

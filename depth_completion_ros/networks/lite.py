@@ -132,29 +132,6 @@ class DecoderStage(nn.Module):
         return self.refine(joined)
 
 
-class Context(nn.Module):
-    """Adds what can be seen at half the size, and at halves of that, from ever farther away: nothing before training.
-
-    Args:
-        width: channels of the map.
-        inner: of the map of half the size.
-        deeper: of those of a quarter and so on.
-    """
-
-    def __init__(self, width: int, inner: int, *deeper: int) -> None:
-        super().__init__()
-        self.down = conv_block(width, inner, stride=2, activation=nn.ReLU(inplace=True))
-        self.blocks = residual_stage(inner, inner, 2)
-        self.deeper = Context(inner, *deeper) if deeper else nn.Identity()
-        self.back = nn.Conv2d(inner, width, 1)
-        start_at(self.back, [0.0] * width)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(N, width, H, W), which can be halved so often -> the same."""
-        seen = self.back(self.deeper(self.blocks(self.down(features))))
-        return features + functional.interpolate(seen, scale_factor=2.0, mode="nearest")
-
-
 class GuidedUpsample(nn.Module):
     """Doubles maps: each new pixel combines the four old ones nearest to it. Before, it may correct the depth.
 
