@@ -119,9 +119,9 @@ class _Work:
             raise
 
     def close(self) -> None:
-        """Ends it after the frame at hand."""
-        self._inputs.close()
+        """Ends it after the frame at hand; the thread first, as the rest may fail where ROS has ended before."""
         self._mailbox.close()
+        self._inputs.close()
         self._diagnostics.close()
 
     def _complete(self, messages: tuple[Any, ...]) -> None:
