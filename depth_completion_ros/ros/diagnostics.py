@@ -84,9 +84,10 @@ class Diagnostics:
 
     def _publish(self) -> None:
         with self._lock:
+            now = self._now()
             faults = list(self._faults.values())
-            self._alive = min(self._alive, self._now())  # time may jump back
-            silence = (self._now() - self._alive) * 1e-9
+            self._alive = min(self._alive, now)  # time may jump back
+            silence = (now - self._alive) * 1e-9
             if silence > _STALE:
                 self._finished.clear()
                 faults = faults or [f"no frame for {silence:.0f} s"]

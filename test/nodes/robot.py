@@ -145,9 +145,7 @@ class Robot:
         self.diagnostics.append(message.status[0])
 
     def close(self) -> int:
-        """Ends the node by an interrupt, if it is still there; what it answers."""
-        if self.completion.popen.poll() is not None:
-            return self.completion.popen.returncode
+        """Ends the node by an interrupt, if it is still there; what it answers. A second time it only answers."""
         self.executor.shutdown()
         self.node.destroy_node()
         return self.completion.stop()
