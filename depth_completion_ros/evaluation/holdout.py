@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 
 from depth_completion_ros.datasets.base import DamagedFrame
 from depth_completion_ros.frame import Frame
-from depth_completion_ros.geometry.projection import project_points
+from depth_completion_ros.geometry.projection import HIDDEN_RATIO, project_points
 from depth_completion_ros.geometry.scan_lines import keep_lines
-
-HIDDEN_RATIO = 0.85  # of its depth: a return is hidden from the camera if another one beside it has less
 
 
 def hold_out(frame: Frame, lines: int) -> Frame:

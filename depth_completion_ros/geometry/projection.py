@@ -17,7 +17,7 @@ _Array = TypeVar("_Array", NDArray[np.float32], Tensor)
 # How far R may be from a rotation: calibration files are rounded to a few digits.
 _RIGID_TOLERANCE = 1e-3
 # A measurement is behind another if that one is nearer than this part of its depth.
-_HIDDEN_RATIO = 0.85
+HIDDEN_RATIO = 0.85
 # How far sideways a hiding surface has to continue, in pixels.
 _SIDE_COLUMNS = 5
 
@@ -162,7 +162,7 @@ def _remove_hidden(sparse_depth: Tensor, parallax: float) -> Tensor:
     hider = torch.maximum(
         _nearness_around(nearness, parallax, _SIDE_COLUMNS), _nearness_around(nearness.T.contiguous(), parallax, rows).T
     )
-    return torch.where(_HIDDEN_RATIO * hider * sparse_depth > 1, 0, sparse_depth)
+    return torch.where(HIDDEN_RATIO * hider * sparse_depth > 1, 0, sparse_depth)
 
 
 def _line_distance(sparse_depth: Tensor) -> float:

@@ -21,8 +21,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from depth_completion_ros.datasets.base import IndexedSource
-from depth_completion_ros.evaluation.holdout import HIDDEN_RATIO, drop_occluded
+from depth_completion_ros.evaluation.holdout import drop_occluded
 from depth_completion_ros.frame import Frame
+from depth_completion_ros.geometry.projection import HIDDEN_RATIO
 from depth_completion_ros.geometry.thinning import cut_holes, keep_points
 from depth_completion_ros.networks.registry import CompletionNetwork
 from depth_completion_ros.pipeline import sparse_depth_of
