@@ -16,6 +16,13 @@ from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.geometry.rotation import rotation_of
 from depth_completion_ros.images import PNG_MAGIC, decode_picture
 
+# ROS names a mosaic's first two rows, OpenCV what is below and right of its first pixel.
+_MOSAICS: Final = {
+    "bayer_rggb": cv2.COLOR_BayerBG2RGB,
+    "bayer_bggr": cv2.COLOR_BayerRG2RGB,
+    "bayer_gbrg": cv2.COLOR_BayerGR2RGB,
+    "bayer_grbg": cv2.COLOR_BayerGB2RGB,
+}
 # Encoding -> sample type, channels, OpenCV's conversion to RGB. OpenCV writes 8UC3 and 8UC4 in its own order, BGR.
 _COLOR_ENCODINGS: Final[dict[str, tuple[type[np.unsignedinteger], int, int | None]]] = {
     "rgb8": (np.uint8, 3, None),
@@ -29,6 +36,8 @@ _COLOR_ENCODINGS: Final[dict[str, tuple[type[np.unsignedinteger], int, int | Non
     "mono16": (np.uint16, 1, cv2.COLOR_GRAY2RGB),
     "rgb16": (np.uint16, 3, None),
     "bgr16": (np.uint16, 3, cv2.COLOR_BGR2RGB),
+    **{f"{mosaic}8": (np.uint8, 1, conversion) for mosaic, conversion in _MOSAICS.items()},
+    **{f"{mosaic}16": (np.uint16, 1, conversion) for mosaic, conversion in _MOSAICS.items()},
 }
 # Encoding -> sample type, metres per unit (REP 118).
 _DEPTH_ENCODINGS: Final[dict[str, tuple[DTypeLike, float]]] = {
@@ -46,6 +55,7 @@ _DEPTH_HEADER_BYTES: Final = 12
 _DISTORTION_MODELS: Final = {
     "": "none",
     "none": "none",
+    "pinhole": "none",
     "plumb_bob": "plumb_bob",
     "rational_polynomial": "rational_polynomial",
     "equidistant": "equidistant",
@@ -93,11 +103,20 @@ def depth_array(message: Any) -> NDArray[np.float32]:
 def compressed_image_array(message: Any) -> NDArray[np.uint8]:
     """The pixels of a ``sensor_msgs/CompressedImage`` (JPEG, PNG, ...) as (H, W, 3) uint8 RGB.
 
+    ``compressed_image_transport`` states the format as "encoding of the image; codec compressed encoding inside", and
+    what is inside may be a Bayer mosaic, or colours in another order than the codec's own.
+
     Raises:
         ValueError: the picture is truncated or cannot be decoded.
     """
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = decode_picture(_bytes(message.data), flags, _compressed(message))
+    encoding, _, inside = message.format.partition(";")
+    mosaic = None if any(color in inside for color in ("mono", "bgr", "rgb")) else _MOSAICS.get(encoding.rstrip("168"))
+    flags = cv2.IMREAD_COLOR if mosaic is None else cv2.IMREAD_GRAYSCALE
+    pixels = decode_picture(_bytes(message.data), flags | cv2.IMREAD_IGNORE_ORIENTATION, _compressed(message))
+    if mosaic is not None:
+        return np.asarray(cv2.cvtColor(pixels, mosaic), np.uint8)
+    if inside and encoding.startswith(("rgb", "bgr")) and "compressed bgr" not in inside:
+        return np.asarray(pixels, np.uint8)  # what the codec took for blue was red
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
 
 
@@ -151,7 +170,7 @@ def cloud_points(message: Any) -> tuple[NDArray[np.float32], NDArray[np.integer]
     points = np.empty((message.height * message.width, 3), np.float32)
     for column, name in enumerate("xyz"):
         points[:, column] = _field(message, fields[name]).ravel()
-    if "ring" not in fields:
+    if "ring" not in fields or fields["ring"].datatype not in _FIELD_TYPES:
         return points, None
     rings = _field(message, fields["ring"]).ravel()
     # Some converters store every field as float.
@@ -161,7 +180,8 @@ def cloud_points(message: Any) -> tuple[NDArray[np.float32], NDArray[np.integer]
 def camera_of(info: Any, rectified: bool = False) -> Camera:
     """The camera that a ``sensor_msgs/CameraInfo`` (of ROS 2, or of ROS 1 with its capital K, D, P) describes.
 
-    The region of interest and the binning are applied, so that the camera fits the image as it is published.
+    The region of interest and the binning are applied, so that the camera fits the image as it is published. K counts
+    and R does not: the extrinsic is to the camera that took the image, not to what a stereo pair is rectified to.
 
     Args:
         info: the message.
@@ -171,10 +191,12 @@ def camera_of(info: Any, rectified: bool = False) -> Camera:
     Raises:
         ValueError: the camera is not calibrated, or its distortion model is unknown.
     """
-    name = "p" if rectified else "k"
-    matrix = np.asarray(_attribute(info, name), np.float64).reshape(3, -1)[:, :3]
+    k, p = (np.asarray(_attribute(info, name), np.float64).reshape(3, -1)[:, :3] for name in "kp")
+    # Drivers that rectify, and say no more of the lens: K and D are zero.
+    rectified = rectified or not (k.any() or any(_attribute(info, "d")))
+    matrix = p if rectified else k
     if not matrix[:2].any():
-        raise ValueError(f"camera_info is uncalibrated: {name.upper()} is zero")
+        raise ValueError(f"camera_info is uncalibrated: {'P' if k.any() else 'K'} is zero")
     model, distortion = ("none", ()) if rectified else _distortion(info)
     camera = Camera.from_matrix(matrix, info.width, info.height, model, distortion)
     roi = info.roi
@@ -204,12 +226,14 @@ def transform_matrix(transform: Any) -> NDArray[np.float64]:
     """The (4, 4) matrix of a ``geometry_msgs/Transform``.
 
     Raises:
-        ValueError: its quaternion is zero or not finite.
+        ValueError: its quaternion is zero, or a number of it is not finite.
     """
     q, t = transform.rotation, transform.translation
     matrix = np.eye(4)
     matrix[:3, :3] = rotation_of((q.x, q.y, q.z, q.w))
     matrix[:3, 3] = t.x, t.y, t.z
+    if not np.isfinite(matrix).all():
+        raise ValueError(f"translation {matrix[:3, 3].tolist()} is not finite")
     return matrix
 
 
@@ -268,17 +292,28 @@ def _decode_with_cv_bridge(message: Any) -> NDArray[np.uint8]:
 
 
 def _distortion(info: Any) -> tuple[str, Sequence[float]]:
-    """The distortion model and its coefficients; ``none`` when there is nothing to distort."""
-    coefficients = tuple(float(c) for c in _attribute(info, "d"))
+    """The distortion model and its coefficients; ``none`` when there is nothing to distort.
+
+    Drivers give plumb_bob, which is the beginning of rational_polynomial, with as many coefficients as that, and the
+    latter with as few: as in OpenCV, how many there are tells which it is. Zeros at the end are none.
+    """
+    stated = [float(c) for c in _attribute(info, "d")]
     name = info.distortion_model
-    if name not in _DISTORTION_MODELS or (any(coefficients) and _DISTORTION_MODELS[name] == "none"):
+    model = _DISTORTION_MODELS.get(name)
+    used = stated[: max((place for place, each in enumerate(stated, start=1) if each), default=0)]
+    lengths = {"none": (0,), "equidistant": (4,)}.get(model or "none", (5, 8, 12, 14))
+    length = next((each for each in lengths if len(used) <= each), None)
+    if model is None or length is None:
         raise ValueError(
-            f"camera_info has the distortion model {name!r} with D = {list(coefficients)}; "
+            f"camera_info has the distortion model {name!r} with D = {stated}; "
             "supported: plumb_bob, rational_polynomial, equidistant"
         )
-    model = _DISTORTION_MODELS[name]
     # An equidistant lens bends lines even when its coefficients are all 0.
-    return (model, coefficients) if any(coefficients) or model == "equidistant" else ("none", ())
+    if not used and model != "equidistant":
+        return "none", ()
+    if model != "equidistant":
+        model = "plumb_bob" if length == 5 else "rational_polynomial"
+    return model, (*used, *(0.0,) * (length - len(used)))
 
 
 def _attribute(info: Any, name: str) -> Any:

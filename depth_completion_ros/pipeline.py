@@ -203,7 +203,7 @@ class DepthCompleter:
         """(1, 3, H, W) float32, normalised as the network was trained: no image is the mean colour, which is 0."""
         if image is None:
             return torch.zeros(1, 3, *size, device=self.device)
-        pixels = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)
+        pixels = torch.from_numpy(np.require(image, requirements=["C", "W"])).to(self.device)
         # By rows of as many means as numbers: PyTorch is slow with three at a time.
         mean, std = (
             torch.tensor(each, device=self.device).mul_(255.0).repeat(size[1])

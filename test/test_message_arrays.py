@@ -75,6 +75,28 @@ def test_sixteen_bit_images_lose_the_lower_byte(big, padding):
     np.testing.assert_array_equal(image_array(image(wide[..., ::-1], "bgr16", padding, big)), RGB)
 
 
+COLOR = (200, 100, 30)
+MOSAICS = {
+    "bayer_rggb": ((0, 1), (1, 2)),
+    "bayer_bggr": ((2, 1), (1, 0)),
+    "bayer_gbrg": ((1, 2), (0, 1)),
+    "bayer_grbg": ((1, 0), (2, 1)),
+}
+
+
+def mosaic_of(pattern):
+    """(16, 16, 1) what a sensor with this pattern takes of one colour."""
+    return np.tile(np.take(COLOR, pattern), (8, 8)).astype(np.uint8)[..., None]
+
+
+@pytest.mark.parametrize("name", MOSAICS)
+def test_mosaics(name):
+    mosaic = mosaic_of(MOSAICS[name])
+    wide = mosaic.astype(np.uint16) * 256 + 77
+    for message in (image(mosaic, f"{name}8"), image(wide, f"{name}16", big=True)):
+        np.testing.assert_array_equal(image_array(message), np.full((16, 16, 3), COLOR))
+
+
 @pytest.mark.parametrize(
     "container", [bytes, bytearray, lambda data: array.array("B", data), lambda data: np.frombuffer(data, np.uint8)]
 )
@@ -90,8 +112,8 @@ def test_rgb8_is_not_copied():
 
 def test_an_encoding_that_needs_cv_bridge(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv_bridge", None)  # importing it fails
-    with pytest.raises(ValueError, match=r"'bayer_rggb8'.*cv_bridge.*supported: rgb8, bgr8"):
-        image_array(image(GREY, "bayer_rggb8"))
+    with pytest.raises(ValueError, match=r"'uyvy'.*cv_bridge.*supported: rgb8, bgr8"):
+        image_array(image(GREY, "uyvy"))
 
 
 def test_a_rare_encoding_goes_to_cv_bridge(monkeypatch):
@@ -100,13 +122,13 @@ def test_a_rare_encoding_goes_to_cv_bridge(monkeypatch):
 
     class CvBridge:
         def imgmsg_to_cv2(self, message, encoding):
-            if message.encoding != "bayer_rggb8":
+            if message.encoding != "uyvy":
                 raise CvBridgeError("what is this?")
             assert encoding == "rgb8"
             return RGB
 
     monkeypatch.setitem(sys.modules, "cv_bridge", Message(CvBridge=CvBridge, CvBridgeError=CvBridgeError))
-    np.testing.assert_array_equal(image_array(image(GREY, "bayer_rggb8")), RGB)
+    np.testing.assert_array_equal(image_array(image(GREY, "uyvy")), RGB)
     with pytest.raises(ValueError, match=r"'nonsense': what is this\?"):
         image_array(image(GREY, "nonsense"))
 
@@ -162,6 +184,22 @@ def test_compressed_images():
     np.testing.assert_allclose(jpeg, smooth, atol=3)
     grey = compressed_image_array(compressed(GREY, "mono8; png compressed "))
     np.testing.assert_array_equal(grey, GREY.repeat(3, 2))
+
+
+@pytest.mark.parametrize("name", MOSAICS)
+def test_compressed_mosaics(name):
+    one_color = np.full((16, 16, 3), COLOR)
+    mosaic = compressed(mosaic_of(MOSAICS[name]), f"{name}8; png compressed ")
+    np.testing.assert_array_equal(compressed_image_array(mosaic), one_color)
+    picture = compressed(np.uint8(one_color[..., ::-1]), f"{name}8; png compressed bgr8")
+    np.testing.assert_array_equal(compressed_image_array(picture), one_color)
+
+
+@pytest.mark.parametrize("encoding", ["rgb8", "bgr8", "rgb16"])
+def test_colors_that_were_compressed_as_they_came(encoding):
+    # The transport's TIFF: the codec is told that red is blue.
+    message = compressed(RGB, f"{encoding}; tiff compressed ", ".tiff")
+    np.testing.assert_array_equal(compressed_image_array(message), RGB)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
@@ -328,6 +366,11 @@ def test_clouds_that_do_not_add_up(fields, change, complaint):
         cloud_points(message)
 
 
+def test_a_ring_of_no_known_type_is_none():
+    points, rings = cloud_points(cloud(packed(), [*XYZ, ("ring", 9)]))
+    assert len(points) and rings is None
+
+
 def camera_info(model="plumb_bob", d=(0.1, -0.2, 0.001, 0.002, 0.03), roi=(0, 0, 0, 0), binning=(0, 0), **change):
     values = {
         "width": 640,
@@ -366,6 +409,7 @@ def test_capital_letters_of_ros_1():
         ("", (0, 0, 0, 0, 0), "none"),
         ("plumb_bob", (0, 0, 0, 0, 0), "none"),
         ("plumb_bob", (), "none"),
+        ("pinhole", (0, 0, 0, 0, 0), "none"),
         ("rational_polynomial", (1, 2, 3, 4, 5, 6, 7, 8), "rational_polynomial"),
         ("equidistant", (0.1, 0.2, 0.3, 0.4), "equidistant"),
         ("fisheye", (0.1, 0.2, 0.3, 0.4), "equidistant"),
@@ -379,8 +423,30 @@ def test_distortion_models(model, d, expected):
 
 
 @pytest.mark.parametrize(
+    ("model", "d", "expected", "coefficients"),
+    [
+        ("plumb_bob", (1, 2, 3, 4), "plumb_bob", (1, 2, 3, 4, 0)),
+        ("plumb_bob", (1, 2, 3, 4, 5, 0, 0, 0), "plumb_bob", (1, 2, 3, 4, 5)),
+        ("plumb_bob", (1, 2, 3, 4, 5, 6, 7, 8), "rational_polynomial", (1, 2, 3, 4, 5, 6, 7, 8)),
+        ("rational_polynomial", (1, 2, 3, 4, 5), "plumb_bob", (1, 2, 3, 4, 5)),
+        ("rational_polynomial", (1, *(0,) * 12, 2), "rational_polynomial", (1, *(0,) * 12, 2)),
+        ("equidistant", (1, 2, 3, 0, 0), "equidistant", (1, 2, 3, 0)),
+    ],
+)
+def test_how_many_coefficients_there_are_counts_as_in_opencv(model, d, expected, coefficients):
+    camera = camera_of(camera_info(model, d))
+    assert (camera.distortion_model, camera.distortion) == (expected, coefficients)
+
+
+def test_a_driver_that_rectifies_and_gives_p_alone():
+    info = camera_info(d=(0, 0, 0, 0, 0), k=[0.0] * 9)
+    assert camera_of(info) == camera_of(info, rectified=True)
+
+
+@pytest.mark.parametrize(
     ("change", "rectified", "complaint"),
     [
+        ({"model": "equidistant", "d": [1, 2, 3, 4, 5]}, False, "'equidistant' with D"),
         ({"k": [0.0] * 9}, False, "uncalibrated: K is zero"),
         ({"p": [0.0] * 12}, True, "uncalibrated: P is zero"),
         ({"model": "thin_prism"}, False, "'thin_prism'.*supported: plumb_bob"),
@@ -419,6 +485,9 @@ def test_a_transform():
     half = np.sqrt(0.5)
     transform = Message(translation=Message(x=1, y=2, z=3), rotation=Message(x=0, y=0, z=half, w=half))
     np.testing.assert_allclose(transform_matrix(transform) @ (1, 0, 0, 1), (1, 3, 3, 1), atol=1e-15)
+    transform.translation.y = np.inf
+    with pytest.raises(ValueError, match=r"translation .* is not finite"):
+        transform_matrix(transform)
     transform.rotation = Message(x=0, y=0, z=0, w=0)
     with pytest.raises(ValueError, match="no rotation"):
         transform_matrix(transform)

@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 # Number of coefficients each model takes, in the order of CameraInfo.d.
 _COEFFICIENTS: Final = {"none": (0,), "plumb_bob": (4, 5), "rational_polynomial": (8, 12, 14), "equidistant": (4,)}
 
+# A pole and a zero of a rational lens this close, relative to the pole, are one accident of its fit.
+_ACCIDENTAL: Final = 0.01
 # A pixel has a ray if projecting that ray comes back to it within this many pixels.
 _INVERSE_TOLERANCE: Final = 0.05
 
@@ -186,9 +188,41 @@ def _distort(xy: NDArray[np.float64], camera: Camera) -> NDArray[np.float64]:
     # In blocks, as OpenCV always computes the Jacobian too: at 300,000 points it would fill 80 MB, 2.5 times slower.
     for start in range(0, len(xy), 8192):
         block = slice(start, start + 8192)
-        seen, _ = project(points[block], np.zeros(3), np.zeros(3), camera.matrix, np.array(camera.distortion))
+        seen, _ = project(points[block], np.zeros(3), np.zeros(3), camera.matrix, _effective_distortion(camera))
         pixels[block] = seen.reshape(-1, 2)
     return pixels
+
+
+@lru_cache(maxsize=32)
+def _effective_distortion(camera: Camera) -> NDArray[np.float64]:
+    """The distortion, less what of a rational lens has no meaning within the picture.
+
+    The fits of some factories have a pole in view with a zero right beside it. Both cancel but at that radius, where
+    they throw points anywhere and the lens would seem to end.
+    """
+    stated = np.array(camera.distortion)
+    if camera.distortion_model != "rational_polynomial":
+        return stated
+    k1, k2, _, _, k3, k4, k5, k6 = stated[:8]
+    zeros, poles = (Polynomial([1, *each]).trim().roots() for each in ((k1, k2, k3), (k4, k5, k6)))
+    corner = np.hypot(
+        max(camera.cx, camera.width - camera.cx) / camera.fx, max(camera.cy, camera.height - camera.cy) / camera.fy
+    )
+    for pole in poles[(np.abs(poles.imag) < 1e-9) & (poles.real > 0) & (poles.real < corner**2)]:
+        beside = np.abs(zeros - pole) < _ACCIDENTAL * abs(pole)
+        if beside.any():
+            zeros = np.delete(zeros, beside.argmax())
+            poles = poles[poles != pole]
+            (k1, k2, k3), (k4, k5, k6) = (_from_roots(each) for each in (zeros, poles))
+            stated[[0, 1, 4, 5, 6, 7]] = k1, k2, k3, k4, k5, k6
+    return stated
+
+
+def _from_roots(roots: NDArray[np.complexfloating]) -> NDArray[np.float64]:
+    """a, b, c of the polynomial 1 + a s + b s^2 + c s^3 with these, at most three, roots."""
+    polynomial = Polynomial.fromroots(roots) if len(roots) else Polynomial([1])
+    factors = (polynomial / polynomial(0)).coef.real[1:]
+    return np.pad(factors, (0, 3 - len(factors)))
 
 
 @lru_cache(maxsize=32)
@@ -198,11 +232,11 @@ def _field_of_view(camera: Camera) -> float:
         return np.inf
     if camera.distortion_model == "equidistant":
         # theta_d = theta (1 + k1 theta^2 + k2 theta^4 + k3 theta^6 + k4 theta^8); its derivative, in theta^2
-        k1, k2, k3, k4 = camera.distortion
+        k1, k2, k3, k4 = _effective_distortion(camera)
         angle = np.sqrt(_first_positive_root(Polynomial([1, 3 * k1, 5 * k2, 7 * k3, 9 * k4])))
         return float(np.tan(angle)) if angle < np.pi / 2 else np.inf
     # r_d = r N(s) / D(s) with s = r^2; d r_d / dr = [(N + 2 s N') D - 2 s N D'] / D^2
-    k1, k2, _, _, k3, k4, k5, k6 = (*camera.distortion, 0.0, 0.0, 0.0, 0.0)[:8]
+    k1, k2, _, _, k3, k4, k5, k6 = (*_effective_distortion(camera), 0.0, 0.0, 0.0, 0.0)[:8]
     numerator, denominator = Polynomial([1, k1, k2, k3]), Polynomial([1, k4, k5, k6])
     two_s = Polynomial([0, 2])
     derivative = (numerator + two_s * numerator.deriv()) * denominator - two_s * numerator * denominator.deriv()
@@ -231,7 +265,7 @@ def _rays(camera: Camera) -> NDArray[np.float32]:
 
 def _undistort(pixels: NDArray[np.float64], camera: Camera) -> NDArray[np.float64]:
     """(N, 2) pixels -> (N, 2) directions x/z, y/z; NaN where there is none."""
-    coefficients = np.array(camera.distortion)
+    coefficients = _effective_distortion(camera)
     if camera.distortion_model == "equidistant":
         rays = cv2.fisheye.undistortPoints(pixels[:, None], camera.matrix, coefficients)
     else:

@@ -19,7 +19,7 @@ class MissingExtrinsicError(Exception):
 
 
 class Extrinsics:
-    """Where the depth sensor is, seen from the camera. Sensors are taken to be mounted rigidly.
+    """Where the depth sensor is, seen from the camera, by the newest transforms.
 
     Args:
         node: the node that listens to tf.
@@ -31,7 +31,6 @@ class Extrinsics:
 
     def __init__(self, node: Node, matrix: tuple[float, ...]) -> None:
         self._matrix = rigid_transform(np.reshape(matrix, (4, 4))) if matrix else None
-        self._known: dict[tuple[str, str], NDArray[np.float64]] = {}
         self._tf2: Any = None
         if self._matrix is None:
             try:
@@ -43,7 +42,7 @@ class Extrinsics:
             self._listener = self._tf2.TransformListener(self._buffer, node)
 
     def get(self, sensor_frame: str, camera_frame: str) -> NDArray[np.float64]:
-        """The (4, 4) float64 transform ``sensor_frame`` -> ``camera_frame``; looked up once, never waited for.
+        """The (4, 4) float64 transform ``sensor_frame`` -> ``camera_frame``, which is not waited for.
 
         Raises:
             MissingExtrinsicError: neither the parameter nor tf2 has it (yet).
@@ -52,17 +51,6 @@ class Extrinsics:
             return self._matrix
         if sensor_frame == camera_frame:
             return np.eye(4)
-        key = (sensor_frame, camera_frame)
-        if key not in self._known:
-            self._known[key] = self._look_up(*key)
-        return self._known[key]
-
-    def close(self) -> None:
-        """Stops listening to tf."""
-        if self._tf2 is not None:
-            self._listener.unregister()
-
-    def _look_up(self, sensor_frame: str, camera_frame: str) -> NDArray[np.float64]:
         wanted = f"no extrinsic from {sensor_frame!r} to {camera_frame!r}"
         if self._tf2 is None:
             raise MissingExtrinsicError(
@@ -75,3 +63,8 @@ class Extrinsics:
                 f"{wanted} in tf: {error}; publish it, or set the parameter extrinsic"
             ) from error
         return transform_matrix(transform)
+
+    def close(self) -> None:
+        """Stops listening to tf."""
+        if self._tf2 is not None:
+            self._listener.unregister()

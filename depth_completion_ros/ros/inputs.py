@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from message_filters import SimpleFilter
 from numpy.typing import NDArray
 from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import QoSPolicyKind, qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Header
@@ -22,6 +23,7 @@ from depth_completion_ros.message_arrays import (
     compressed_image_array,
     depth_array,
     image_array,
+    is_rectified,
 )
 from depth_completion_ros.ros.diagnostics import Diagnostics
 from depth_completion_ros.ros.extrinsics import Extrinsics, MissingExtrinsicError
@@ -32,6 +34,8 @@ from depth_completion_ros.ros.synchronizer import Synchronizer
 # When inputs count as not coming together: messages of every input, or seconds while one is silent, without a set.
 _PATIENCE_MESSAGES = 5
 _PATIENCE_SECONDS = 2.0
+# Durability for a camera_info that is published but once and kept for those who come later.
+_OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY)
 # A sensor whose messages arrive later than this, by the stamps, has another clock or a long way.
 _LATE = 0.5
 
@@ -122,7 +126,8 @@ class Inputs:
         """
         given = {name: each for name, each in zip(self._inputs, messages, strict=True) if each is not None}
         sensor = given["sensor"]
-        info, camera = self._camera.get()
+        info = self._camera.get()
+        camera = self._camera.describes(info, self._settings.rectified)
         header = Header(stamp=sensor.header.stamp, frame_id=info.header.frame_id)
         content: dict[str, Any] = {}
         if "image" in given:
@@ -144,7 +149,9 @@ class Inputs:
         Raises:
             InputFault: there has been none, or it describes no camera.
         """
-        return self._camera.get()[0]
+        info = self._camera.get()
+        self._camera.describes(info, self._settings.rectified)
+        return info
 
     def values(self) -> dict[str, object]:
         """Key-value pairs for the diagnostics."""
@@ -173,12 +180,20 @@ class Inputs:
     def _decode_depth(self, message: Any, header: Header, camera: Camera) -> dict[str, Any]:
         decode = depth_array if self._settings.depth_transport == "raw" else compressed_depth_array
         depth = _decoded("depth", decode, message)
-        # A registered depth image carries the colour camera's frame; any other has a camera of its own.
-        if message.header.frame_id == header.frame_id:
+        assert self._depth_camera is not None
+        # A registered depth image carries the colour camera's frame and needs no camera_info; if it has one, that is of
+        # the same camera. Any other has a camera of its own, be it in the same place, as in simulators.
+        beside = message.header.frame_id != header.frame_id
+        depth_camera = camera
+        if beside or self._depth_camera.heard:
+            info = self._depth_camera.get()
+            # The parameter is of the images. Those of a depth camera beside them are raw as often as not.
+            topic = self._node.resolve_topic_name("depth")
+            rectified = is_rectified(topic, info) if beside else self._settings.rectified
+            depth_camera = self._depth_camera.describes(info, rectified)
+        if not beside and depth_camera == camera:
             _expect_size("depth", depth, camera, "camera_info")
             return {"depth": depth}
-        assert self._depth_camera is not None
-        depth_camera = self._depth_camera.get()[1]
         _expect_size("depth", depth, depth_camera, "depth/camera_info")
         return {"depth": depth, "depth_camera": depth_camera, "extrinsic": self._extrinsic(message, header)}
 
@@ -208,15 +223,16 @@ class Inputs:
         return source
 
     def _latest_info(self, topic: str) -> _LatestInfo:
-        latest = _LatestInfo(topic, self._settings.rectified)
+        latest = _LatestInfo(topic)
         self._subscribe(CameraInfo, topic, latest.set)
         return latest
 
     def _subscribe(self, message_type: type, topic: str, callback: Callable[[Any], None]) -> None:
-        overrides = QoSOverridingOptions.with_default_policies()
+        # Of a copy, as rclpy writes the overrides into the profile that it is given.
+        overrides = QoSOverridingOptions(_OVERRIDABLE)
         self._subscriptions.append(
             self._node.create_subscription(
-                message_type, topic, callback, qos_profile_sensor_data, qos_overriding_options=overrides
+                message_type, topic, callback, copy(qos_profile_sensor_data), qos_overriding_options=overrides
             )
         )
 
@@ -274,23 +290,30 @@ class Inputs:
 class _LatestInfo:
     """The newest CameraInfo of a topic, and the camera it describes."""
 
-    def __init__(self, topic: str, rectified: bool) -> None:
+    def __init__(self, topic: str) -> None:
         self._topic = topic
-        self._rectified = rectified
         self._info: CameraInfo | None = None
-        self._camera: tuple[CameraInfo, Camera] | None = None
+        self._described: tuple[CameraInfo, bool, Camera] | None = None
 
     def set(self, info: CameraInfo) -> None:
         self._info = info
 
-    def get(self) -> tuple[CameraInfo, Camera]:
-        """Raises InputFault if there is none yet, or it is not of a calibrated camera."""
-        info = self._info
-        if info is None:
+    @property
+    def heard(self) -> bool:
+        """Whether there has been one."""
+        return self._info is not None
+
+    def get(self) -> CameraInfo:
+        """Raises InputFault if there is none yet."""
+        if self._info is None:
             raise InputFault("camera_info", f"no camera_info on {self._topic} yet; remap the camera driver's to it")
-        if self._camera is None or self._camera[0] is not info:
-            self._camera = info, _decoded("camera_info", camera_of, info, self._rectified)
-        return self._camera
+        return self._info
+
+    def describes(self, info: CameraInfo, rectified: bool) -> Camera:
+        """The camera of the message that :meth:`get` gave; raises InputFault if it is not calibrated."""
+        if self._described is None or self._described[0] is not info or self._described[1] != rectified:
+            self._described = info, rectified, _decoded("camera_info", camera_of, info, rectified)
+        return self._described[2]
 
 
 def _decoded(kind: str, decode: Callable[..., Any], message: Any, *arguments: Any) -> Any:

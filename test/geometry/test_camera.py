@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from numpy.polynomial import Polynomial
 
 from depth_completion_ros.geometry.camera import Camera
 
@@ -95,6 +96,25 @@ def test_the_field_of_view_ends_where_the_distortion_turns_back(model, distortio
     assert np.isfinite(camera.project(np.array([[inside, 0, 1], [0, -inside, 1]]))).all()
     if np.isfinite(limit):
         assert np.isnan(camera.project(np.array([[limit * 1.001, 0, 1], [0, -limit * 100, 1]]))).all()
+
+
+def rational(zeros, poles):
+    """The lens of a polynomial in r^2 over another."""
+    numerator, denominator = (Polynomial.fromroots(roots) / Polynomial.fromroots(roots)(0) for roots in (zeros, poles))
+    k1, k2, k3 = (*numerator.coef[1:], 0, 0)[:3]
+    k4, k5, k6 = (*denominator.coef[1:], 0, 0)[:3]
+    return Camera(250, 250, 200, 200, 125, 125, "rational_polynomial", (k1, k2, 0.001, -0.001, k3, k4, k5, k6))
+
+
+def test_a_pole_in_the_picture_with_a_zero_beside_it_is_no_end_of_the_lens():
+    whole, factory = rational([20], [30]), rational([20, 0.4], [30, 0.401])
+    assert np.isfinite(factory.rays()).all()
+    directions = np.random.default_rng(0).uniform(-0.6, 0.6, (2000, 2))
+    points = np.concatenate([directions, np.ones((2000, 1))], 1)
+    np.testing.assert_allclose(factory.project(points), whole.project(points), atol=1e-6)
+    # One that is beyond the picture changes nothing there, and two that lie apart are a lens that ends.
+    assert np.isfinite(rational([20, 4], [30, 4.01]).rays()).all()
+    assert np.isnan(rational([20, 0.4], [30, 0.45]).rays()).any()
 
 
 def test_points_far_off_the_axis_do_not_fold_back_into_the_image():

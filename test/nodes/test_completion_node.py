@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from robot import CAMERA, Process, good_image, good_points, plane
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
@@ -13,6 +14,7 @@ from depth_completion_ros.nodes.completion_node import load_model
 from depth_completion_ros.ros.messages import camera_info_message, cloud_message, header, image_message
 from depth_completion_ros.ros.settings import CompletionSettings
 
+INPUTS = ("image", "camera_info", "points")
 
 def test_a_wall_comes_back_on_every_output(make_robot):
     robot = make_robot()
@@ -142,21 +144,47 @@ def test_diagnostics_do_not_go_on_completing_when_everything_has_stopped(robot):
     robot.spin_until(lambda: any(map(stopped, robot.diagnostics)), "no warning")
 
 
-def test_depth_images_registered_to_the_camera(make_robot):
+@pytest.mark.parametrize(
+    "depth_camera",
+    [None, CAMERA, Camera(width=20, height=15, fx=8.0, fy=8.0, cx=9.5, cy=7.0)],
+    ids=["registered", "registered, with its camera", "a wider lens in the same place"],
+)
+def test_depth_images_in_the_frame_of_the_camera(make_robot, depth_camera):
     robot = make_robot(sensor="depth")
+    robot.listen(Image, "sparse_depth/image")
     depth = robot.node.create_publisher(Image, "depth", 10)
-    robot.spin_until(depth.get_subscription_count, "nobody listens to depth")
+    info = robot.node.create_publisher(CameraInfo, "depth/camera_info", 10)
+    robot.spin_until(lambda: depth.get_subscription_count() and info.get_subscription_count(), "nobody listens")
     robot.spin_until(lambda: robot.node.count_publishers("depth_completion/depth/image"), "no output")
-    measured = np.zeros((CAMERA.height, CAMERA.width), np.float32)
+    camera = depth_camera or CAMERA
+    measured = np.zeros((camera.height, camera.width), np.float32)
     measured[::4, ::4] = 2.5
     for _ in range(20):
         stamp = robot.next_stamp()
         nanos = robot.send(stamp, points=None)
+        if depth_camera is not None:
+            info.publish(camera_info_message(depth_camera, header(nanos, "camera")))
+            robot.spin(0.1)
         depth.publish(image_message((measured * 1000).astype(np.uint16), header(nanos, "camera")))
         robot.spin(0.3)
         if nanos in robot.outputs["depth/image"]:
             break
     np.testing.assert_allclose(robot.depth(nanos), 2.5, rtol=1e-3)
+    robot.spin_until(lambda: nanos in robot.outputs["sparse_depth/image"], "no sparse depth")
+    if camera is CAMERA:
+        np.testing.assert_allclose(depth_array(robot.outputs["sparse_depth/image"][nanos]), measured, rtol=1e-3)
+
+
+def test_quality_of_service_of_one_input_alone(make_robot):
+    policies = {"image.subscription.reliability": "reliable", "camera_info.subscription.durability": "transient_local"}
+    robot = make_robot(**{f"qos_overrides./{name}": value for name, value in policies.items()})
+    hears = robot.node.get_subscriptions_info_by_topic
+    robot.spin_until(lambda: all(hears(f"/{name}") for name in INPUTS), "it hears not everything")
+    found = {name: hears(f"/{name}")[0].qos_profile for name in INPUTS}
+    assert {name for name, each in found.items() if each.reliability == ReliabilityPolicy.RELIABLE} == {"image"}
+    assert {name for name, each in found.items() if each.durability == DurabilityPolicy.TRANSIENT_LOCAL} == {
+        "camera_info"
+    }
 
 
 def test_without_a_camera_image(make_robot):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,8 @@ class Calibration:
     Args:
         storage: the bag.
         topics: the topics of a frame.
-        rectified: whether the images are rectified; None decides by :func:`is_rectified`.
+        rectified: whether the images are rectified; None decides by :func:`is_rectified`, which always does for the
+            images of a depth camera in another place.
         extrinsic: (4, 4) rigid transform, depth sensor -> camera; None takes it from the bag's transforms.
 
     Attributes:
@@ -43,11 +44,11 @@ class Calibration:
         first = _first_messages(storage, topics)
         self._camera_frame = frame_name(first["image"].header.frame_id)
         self._sensor_frame = frame_name(first["points" if topics.points else "depth"].header.frame_id)
-        self.camera = self._camera_of(topics.image, topics.camera_info, first["camera_info"])
+        self.camera = self._camera_of("image", first["camera_info"])
         self.depth_camera: Camera | None = None
         self.topics = [topics.camera_info]
         if "depth_camera_info" in first:
-            depth_camera = self._camera_of(topics.depth, topics.depth_camera_info, first["depth_camera_info"])
+            depth_camera = self._camera_of("depth", first["depth_camera_info"])
             if (depth_camera, self._sensor_frame) != (self.camera, self._camera_frame):
                 self.depth_camera = depth_camera
                 self.topics.append(topics.depth_camera_info)
@@ -71,21 +72,27 @@ class Calibration:
         """Takes in a message of one of :attr:`topics`.
 
         Raises:
-            ValueError: it holds no camera or no transform.
+            ValueError: it holds no camera.
         """
         if item.topic == self._roles.camera_info:
-            self.camera = self._camera_of(self._roles.image, item.topic, item.message)
+            self.camera = self._camera_of("image", item.message)
         elif item.topic == self._roles.depth_camera_info:
-            self.depth_camera = self._camera_of(self._roles.depth, item.topic, item.message)
+            self.depth_camera = self._camera_of("depth", item.message)
         else:
-            self._add_transforms(item)
+            self._tree.add(item.message)
 
-    def _camera_of(self, image_topic: str, info_topic: str, info: Any) -> Camera:
-        rectified = is_rectified(image_topic, info) if self._rectified is None else self._rectified
+    def _camera_of(self, role: Literal["image", "depth"], info: Any) -> Camera:
+        topics = self._roles
+        if role == "image":
+            image_topic, topic, rectified = topics.image, topics.camera_info, self._rectified
+        else:
+            # Images of a camera beside the other one are raw as often as not, whatever those are.
+            beside = self._sensor_frame != self._camera_frame
+            image_topic, topic, rectified = topics.depth, topics.depth_camera_info, None if beside else self._rectified
         try:
-            return camera_of(info, rectified)
+            return camera_of(info, is_rectified(image_topic, info) if rectified is None else rectified)
         except ValueError as error:
-            raise ValueError(f"{self._bag}: {info_topic}: {error}") from error
+            raise ValueError(f"{self._bag}: {topic}: {error}") from error
 
     def _tree_extrinsic(self) -> NDArray[np.float64] | None:
         return self._tree.lookup(self._camera_frame, self._sensor_frame)
@@ -95,13 +102,13 @@ class Calibration:
         topics = [name for name, topic in storage.topics.items() if topic.type in TRANSFORMS]
         for item in storage.messages([topic for topic in topics if topic.endswith("tf_static")]):
             if isinstance(item, Recorded):
-                self._add_transforms(item)
+                self._tree.add(item.message)
         if self._tree_extrinsic() is not None:
             return
         moving = [topic for topic in topics if not topic.endswith("tf_static")]
         for item in storage.messages(moving):
             if isinstance(item, Recorded):
-                self._add_transforms(item)
+                self._tree.add(item.message)
                 if self._tree_extrinsic() is not None:
                     self.topics += moving
                     return
@@ -109,12 +116,6 @@ class Calibration:
             f"{self._bag} has no transform from frame {self._sensor_frame!r} to {self._camera_frame!r}: give "
             f"extrinsic=<4 x 4 matrix>; its transforms: {self._tree.describe()}"
         )
-
-    def _add_transforms(self, item: Recorded) -> None:
-        try:
-            self._tree.add(item.message)
-        except ValueError as error:
-            raise ValueError(f"{self._bag}: {item.topic}: {error}") from error
 
 
 def _first_messages(storage: Storage, topics: BagTopics) -> dict[str, Any]:

@@ -19,14 +19,14 @@ class StampMatcher:
 
     Two messages match when each is the nearest of its stream to the other and they are no more than ``slop`` apart;
     each is used once, and what was passed over is not gone back to. Messages wait only until no better match can
-    come, or until the recording has gone on for ``patience``, so that a stream which ends early does not pile up the
-    others in memory. When stamps jump back (a looped recording) matching starts anew.
+    come, or until the recording has gone on for ``patience``, so that a stream which ends early or starts late does
+    not pile up the others in memory. When stamps jump back (a looped recording) matching starts anew.
 
     Args:
         pivot: name of the stream to which the others are matched.
         partners: names of the other streams.
         slop: largest stamp difference, nanoseconds.
-        patience: how long a partner may come late, nanoseconds.
+        patience: how much later than its partner a message may come, nanoseconds.
     """
 
     def __init__(self, pivot: str, partners: Sequence[str], slop: int, patience: int = 2_000_000_000) -> None:
@@ -48,6 +48,9 @@ class StampMatcher:
         insort(self._queues[stream], _Stamped(stamp, message))
         while self._queues[self._pivot] and self._is_certain(self._queues[self._pivot][0]):
             yield self._take_first()
+        if not self._queues[self._pivot] and stream != self._pivot:
+            # Out of reach of all pivots to come, as far as patience goes.
+            self._drop_before(stream, self._newest[stream] - self._patience - self._slop)
 
     def finish(self) -> Iterator[dict[str, Any]]:
         """Yields the matches of all messages that still wait."""
@@ -79,9 +82,13 @@ class StampMatcher:
                 match[stream] = partner.message
                 del queue[: queue.index(partner) + 1]
             # The next pivot is not earlier than this one, so these are out of its reach as well.
-            while queue and queue[0].stamp < pivot.stamp - self._slop:
-                del queue[0]
+            self._drop_before(stream, pivot.stamp - self._slop)
         return match
+
+    def _drop_before(self, stream: str, stamp: int) -> None:
+        queue = self._queues[stream]
+        while queue and queue[0].stamp < stamp:
+            del queue[0]
 
     def _belong(self, pivot: _Stamped, partner: _Stamped) -> bool:
         distance = abs(partner.stamp - pivot.stamp)

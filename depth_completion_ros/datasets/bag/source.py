@@ -43,7 +43,7 @@ class BagSource(FrameSource):
             not given is found as :func:`choose_topics` says.
         slop: largest difference between the stamps of an image and its scan, seconds.
         rectified: whether the images are rectified, so that P of camera_info counts and not K and D; None decides as
-            :func:`is_rectified` says.
+            :func:`is_rectified` says, which always does for a depth camera in another place.
         extrinsic: (4, 4) rigid transform, depth sensor -> camera; None takes it from the bag.
 
     Raises:

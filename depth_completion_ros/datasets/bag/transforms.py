@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -9,22 +10,28 @@ from numpy.typing import NDArray
 
 from depth_completion_ros.message_arrays import transform_matrix
 
+_logger = logging.getLogger(__name__)
+
 
 class TransformTree:
     """The latest transform of every frame to its parent, from ``tf2_msgs/TFMessage``."""
 
     def __init__(self) -> None:
         self._parents: dict[str, tuple[str, NDArray[np.float64]]] = {}
+        self._refused: set[str] = set()
 
     def add(self, message: Any) -> None:
-        """Takes in the transforms of one message.
-
-        Raises:
-            ValueError: a quaternion is zero or not finite.
-        """
+        """Takes in the transforms of one message; one that is none is passed over with a warning, as tf2 does."""
         for stamped in message.transforms:
             parent, child = frame_name(stamped.header.frame_id), frame_name(stamped.child_frame_id)
-            self._parents[child] = parent, transform_matrix(stamped.transform)
+            try:
+                matrix = transform_matrix(stamped.transform)
+            except ValueError as error:
+                if child not in self._refused:
+                    _logger.warning("transform %s -> %s is passed over: %s", parent, child, error)
+                    self._refused.add(child)
+                continue
+            self._parents[child] = parent, matrix
 
     def lookup(self, target: str, source: str) -> NDArray[np.float64] | None:
         """The (4, 4) rigid transform of points from frame ``source`` to frame ``target``; None if not connected."""

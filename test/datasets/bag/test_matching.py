@@ -1,5 +1,7 @@
 """Which messages belong together, on streams of bare stamps (here in milliseconds)."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,26 @@ def test_a_stream_that_ends_does_not_pile_up_the_others():
     for stamp in range(0, 5000, 100):
         waiting += 1 - len(list(matcher.add("image", stamp, stamp)))
         assert waiting <= 5
+
+
+class Scan:
+    """A message that can be referred to weakly."""
+
+
+@pytest.mark.parametrize("first", [1500, 10**9])
+def test_scans_before_the_first_image_and_after_the_last_do_not_pile_up(first):
+    matcher = StampMatcher("image", ["scan"], 50, patience=300)
+    kept: weakref.WeakSet[Scan] = weakref.WeakSet()
+    matched = 0
+    for stamp in range(0, 5000, 100):
+        scan = Scan()
+        kept.add(scan)
+        matched += len(list(matcher.add("scan", stamp, scan)))
+        del scan
+        if first <= stamp < first + 1000:
+            matched += sum("scan" in match for match in matcher.add("image", stamp, stamp))
+        assert len(kept) <= 5
+    assert matched == (10 if first < 5000 else 0)
 
 
 def test_time_that_jumps_back_starts_anew():

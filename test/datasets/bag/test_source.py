@@ -133,6 +133,20 @@ def test_a_depth_camera_beside_the_colour_camera(tmp_path):
     np.testing.assert_allclose(frame.extrinsic[:3, 3], (0.05, 0, 0))
 
 
+@pytest.mark.parametrize(("rectified", "topic"), [(None, "/rgb/image_rect"), (True, "/rgb/image_raw")])
+def test_rectified_pictures_do_not_take_the_lens_from_a_depth_camera_beside_them(tmp_path, rectified, topic):
+    lens = {"k": (30, 30, 5, 4), "p": (25, 25, 5, 4), "d": (0.1, 0.01, 0, 0, 0)}
+    with Bag(tmp_path / "bag") as bag:
+        bag.transforms("/tf_static", START, ("camera", "depth_camera", (0.05, 0, 0), STRAIGHT))
+        bag.camera_info("/rgb/camera_info", START, **lens)
+        bag.camera_info("/depth/camera_info", START, "depth_camera", size=(10, 8), **lens)
+        bag.image(topic, picture(0), "rgb8", START)
+        bag.image("/depth/image_raw", depth_picture(0)[:8, :10], "32FC1", START, "depth_camera")
+    frame = next(iter(BagSource(bag.path, rectified=rectified)))
+    assert (frame.camera.fx, frame.camera.is_distorted) == (25, False)
+    assert (frame.depth_camera.fx, frame.depth_camera.is_distorted) == (30, True)
+
+
 def test_unregistered_depth_without_its_camera(tmp_path):
     with Bag(tmp_path / "bag") as bag:
         bag.camera_info("/rgb/camera_info", START)

@@ -67,6 +67,19 @@ def test_the_latest_transform_counts(tree):
     np.testing.assert_allclose(tree.lookup("camera", "mast") @ (0, 0, 0, 1), (0, -4, 2, 1))
 
 
+def test_a_transform_that_is_none_is_passed_over_once_aloud(tree, caplog):
+    before = tree.lookup("camera", "lidar")
+    wrong = (("base", "camera", (0, 0, 0), (0, 0, 0, 0)), ("base", "mast", (0, np.nan, 0), STRAIGHT))
+    for _ in range(3):
+        tree.add(message(*wrong, ("base", "gripper", (1, 0, 0), STRAIGHT)))
+    np.testing.assert_array_equal(tree.lookup("camera", "lidar"), before)
+    assert tree.lookup("base", "gripper")[0, 3] == 1
+    assert [record.message.split(" is ")[0] for record in caplog.records] == [
+        "transform base -> camera",
+        "transform base -> mast",
+    ]
+
+
 def test_a_loop(tree):
     tree.add(message(("lidar", "base", (0, 0, 0), STRAIGHT)))
     with pytest.raises(ValueError, match="form a loop at frame 'lidar'"):
