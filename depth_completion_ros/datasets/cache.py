@@ -21,7 +21,7 @@ from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.images import decode_picture
 
 _LABEL: Final = "cache.json"
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _POINT_UNIT: Final = 0.004  # metres; 16 bits reach 131 m
 _DEPTH_UNIT: Final = 1 / 256  # metres; 16 bits reach 256 m, as in KITTI's files
 _NEAR_UNIT: Final = 1 / 2048  # metres; 16 bits reach 32 m, for the exact sensors of rooms
@@ -34,7 +34,7 @@ class CachedSource(IndexedSource):
 
     Also that first time, a frame comes as the cache holds it: images compressed as by a camera (JPEG), depth in
     1/2048 m where all of it is nearer than 32 m, else in 1/256 m, and points in 4 mm. Points that the camera does not
-    see are left out.
+    see are left out, but one of the highest ring, by which the LiDAR's lines are counted.
 
     Args:
         source: makes the frames.
@@ -54,7 +54,7 @@ class CachedSource(IndexedSource):
         path = self._folder / _LABEL
         if not path.exists():
             write_atomically(path, json.dumps(header).encode())
-        found = {"version": 1, **json.loads(path.read_text())}
+        found = json.loads(path.read_text())
         if found != header:
             raise ValueError(
                 f"{self._folder} caches {_describe(found)}, not {_describe(header)}: choose another folder or delete it"
@@ -105,16 +105,19 @@ def write_frame(path: Path, frame: Frame) -> None:
             pixels = np.rint(known / units.get(name, _DEPTH_UNIT))
             parts[name] = _encode(".png", np.clip(pixels, 0, 65535).astype(np.uint16), [])
     if frame.points is not None:
-        seen = _in_view(frame.points, frame)
-        parts["points"] = np.rint(frame.points[seen] / _POINT_UNIT).astype(np.int16)
+        storable = np.all(np.abs(frame.points[:, :3]) < 32767 * _POINT_UNIT, axis=1)
+        kept = storable & _in_view(frame.points, frame)
+        if frame.rings is not None and storable.any():
+            kept[np.argmax(np.where(storable, frame.rings, -2))] = True
+        parts["points"] = np.rint(frame.points[kept] / _POINT_UNIT).astype(np.int16)
         if frame.rings is not None:
-            parts["rings"] = frame.rings[seen].astype(np.int16)
+            parts["rings"] = frame.rings[kept].astype(np.int16)
     cameras = {"camera": frame.camera, "depth_camera": frame.depth_camera}
     parts["header"] = json.dumps(
         {
             "stamp": frame.stamp,
             "name": frame.name,
-            **({"units": units} if units else {}),
+            "units": units,
             **{key: None if camera is None else asdict(camera) for key, camera in cameras.items()},
         }
     )
@@ -134,7 +137,7 @@ def read_frame(path: Path) -> Frame:
         with np.load(path) as parts:
             content: dict[str, Any] = {name: parts[name] for name in parts.files}
         header = json.loads(str(content.pop("header")))
-        units = header.pop("units", {})
+        units = header.pop("units")
         for name in _DEPTHS:
             if name in content:
                 unit = np.float32(units.get(name, _DEPTH_UNIT))
@@ -167,17 +170,16 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _describe(header: dict[str, Any]) -> str:
-    return f"{header['frames']!r} of version {header['version']} in format {header['format']}"
+    return f"{header['frames']!r} of version {header.get('version', 1)} in format {header['format']}"
 
 
 def _in_view(points: NDArray[np.float32], frame: Frame) -> NDArray[np.bool_]:
-    """Which points the camera sees, with a margin of a tenth of the image, and the cache's 16 bits can hold."""
+    """Which points the camera sees, with a margin of a tenth of the image."""
     optical = points.astype(np.float64) @ frame.extrinsic[:3, :3].T + frame.extrinsic[:3, 3]
     pixels = frame.camera.project(optical)
     size = np.array((frame.camera.width, frame.camera.height))
     with np.errstate(invalid="ignore"):
-        inside = np.all((pixels > -0.1 * size) & (pixels < 1.1 * size), axis=1)
-        return np.asarray(inside & np.all(np.abs(points) < 32767 * _POINT_UNIT, axis=1))
+        return np.asarray(np.all((pixels > -0.1 * size) & (pixels < 1.1 * size), axis=1))
 
 
 def _encode(ending: str, pixels: NDArray, options: list[int]) -> NDArray[np.uint8]:

@@ -1,15 +1,14 @@
 """Frames in a cache folder: nearly the same ones, made once."""
 
-import json
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 from recordings import lidar_frames
 
 from depth_completion_ros.datasets.base import IndexedSource
 from depth_completion_ros.datasets.cache import CachedSource, write_atomically
+from depth_completion_ros.evaluation.holdout import hold_out
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.geometry.projection import project_points
@@ -93,25 +92,22 @@ def test_frames_of_another_version_of_their_source_are_refused(tmp_path):
     assert CachedSource(source, tmp_path / "new", "five").version == 2
 
 
-def test_folders_of_before_versions_and_units_are_read(tmp_path):
+def test_folders_of_another_format_are_refused(tmp_path):
     (tmp_path / "cache.json").write_text('{"format": 1, "frames": "five"}')
-    source = Counting(lidar_frames())
-    frame = CachedSource(source, tmp_path, "five")[0]
-    # Such a file had KITTI's unit for all depth, and said nothing of it.
-    path = tmp_path / "00000000.npz"
-    with np.load(path) as parts:
-        content = dict(parts)
-    header = json.loads(str(content["header"]))
-    header.pop("units", None)
-    pixels = np.rint(256 * frame.ground_truth).astype(np.uint16)
-    content["ground_truth"] = np.asarray(cv2.imencode(".png", pixels)[1]).ravel()
-    np.savez(path, **content | {"header": json.dumps(header)})
-    found = CachedSource(source, tmp_path, "five")[0]
-    assert found.ground_truth.any()
-    np.testing.assert_array_equal(found.ground_truth, pixels / np.float32(256))
-    source.version = 2
-    with pytest.raises(ValueError, match="of version 1 in format 1, not 'five' of version 2"):
-        CachedSource(source, tmp_path, "five")
+    with pytest.raises(ValueError, match="of version 1 in format 1, not 'five' of version 1 in format 2"):
+        CachedSource(Counting(lidar_frames()), tmp_path, "five")
+
+
+def test_lines_that_the_camera_does_not_see_are_counted(tmp_path):
+    camera = Camera(20, 10, 10, 10, 9, 4)
+    x = np.linspace(-4, 4, 9)
+    lines = [np.stack([x, np.full(9, y), np.full(9, 5.0)], 1) for y in (-50, -1, 0, 1, 2, 300, 400, 50)]
+    frame = Frame(1, camera, points=np.concatenate(lines).astype(np.float32), rings=np.repeat(np.arange(8), 9))
+    found = CachedSource(Counting([frame]), tmp_path, "one")[0]
+    assert len(found.points) == 4 * 9 + 1
+    before, after = (project_points(f.points, camera, f.extrinsic) for f in (hold_out(frame, 4), hold_out(found, 4)))
+    assert np.count_nonzero(before) == 2 * 9
+    np.testing.assert_array_equal(before > 0, after > 0)
 
 
 def test_damaged_files_are_named(tmp_path):
