@@ -78,14 +78,18 @@ def load_official(name: str, source: Mapping[str, Any] | str | Path, **options: 
 
 
 def save_checkpoint(
-    network: CompletionNetwork, folder: str | Path, source: str | Path | None = None, *, half: bool = False
+    network: CompletionNetwork,
+    folder: str | Path,
+    source: Mapping[str, str] | str | Path | None = None,
+    *,
+    half: bool = False,
 ) -> Path:
     """Writes the weights of ``network`` and what they need to be used into ``folder``, which it creates.
 
     Args:
         network: a network that :func:`~depth_completion_ros.networks.registry.create` built.
         folder: the checkpoint's folder.
-        source: the file that the weights were imported from, if they were.
+        source: the file that the weights were imported from, if they were, or what a header says of it.
         half: whether the parameters are stored in 16 bits. Buffers, such as the statistics of batch norm, keep theirs:
             variances reach farther than 16 bits do, and they are few.
 
@@ -95,6 +99,8 @@ def save_checkpoint(
     Raises:
         ValueError: a parameter is beyond the range of 16 bits.
     """
+    if source is not None and not isinstance(source, Mapping):
+        source = {"file": Path(source).name, "sha256": _sha256(Path(source))}
     header = {
         "format": _FORMAT,
         "model": network.name,
@@ -105,7 +111,7 @@ def save_checkpoint(
         "crop": network.crop,
         "image_optional": network.image_optional,
         "calibration": network.calibration,
-        "source": source and {"file": Path(source).name, "sha256": _sha256(Path(source))},
+        "source": source,
     }
     weights = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     if half:

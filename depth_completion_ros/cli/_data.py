@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from depth_completion_ros.datasets import DamagedFrame, FrameSource
@@ -42,11 +42,10 @@ def open_data(text: str, cache: Path | None) -> tuple[FrameSource, float | None]
         ValueError: it is no source of frames, has no such option, or its frames cannot be cached.
         OSError: it is not there.
     """
-    from depth_completion_ros.datasets import IndexedSource, is_generated, open_source
+    from depth_completion_ros.datasets import IndexedSource, is_generated, open_source, source_and_options
     from depth_completion_ros.datasets.cache import keep_frames
 
-    path, *assignments = text.split(",")
-    options = dict(assignment(each) for each in assignments)
+    path, options = source_and_options(text)
     weight = options.pop("weight", None)
     source = open_source(path, **options)
     if cache is not None:
@@ -114,18 +113,6 @@ def intact_frames(items: Iterable[Frame | DamagedFrame], total: int, damaged: li
             tqdm.write(str(item.error), file=sys.stderr)
         else:
             yield item
-
-
-def assignment(text: str) -> tuple[str, Any]:
-    """``name=value`` with the value as the number or truth that it looks like."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(f"option {text!r} is not of the form NAME=VALUE")
-    if re.fullmatch(r"-?\d+", value):
-        return name, int(value)
-    if re.fullmatch(r"-?(\d+\.\d*|\.?\d+)(e[+-]?\d+)?", value, re.IGNORECASE):
-        return name, float(value)
-    return name, {"true": True, "false": False}.get(value.lower(), value)
 
 
 def frame_range(text: str) -> slice:

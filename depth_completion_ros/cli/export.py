@@ -13,8 +13,9 @@ def add_parser(subparsers: Any) -> None:
         "export",
         help="make weights small enough to ship",
         description="Writes OUTPUT/weights.safetensors with the parameters in 16 bits, and OUTPUT/golden.npz, what "
-        "they answer to a made-up frame. A calibration of the checkpoint comes along; exported onto itself, a folder "
-        "gets a new golden output. In models/MODEL of the sources the weights ship with the package.",
+        "they answer to a made-up frame. A calibration of the checkpoint comes along, and so does what it says of the "
+        "file it was imported from; exported onto itself, a folder gets a new golden output. In models/MODEL of the "
+        "sources the weights ship with the package.",
     )
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="folder of a training or an import")
     parser.add_argument("output", type=Path, metavar="OUTPUT", help="folder to write to, such as models/mspn")
@@ -23,12 +24,12 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Exports one checkpoint; the status is 1 if it is too large to ship."""
-    from depth_completion_ros.checkpoints import load_checkpoint, save_checkpoint
+    from depth_completion_ros.checkpoints import load_checkpoint, read_header, save_checkpoint
     from depth_completion_ros.golden import write_golden
     from depth_completion_ros.shipped import LARGEST
 
     network = load_checkpoint(options.checkpoint)
-    weights = save_checkpoint(network, options.output, half=True)
+    weights = save_checkpoint(network, options.output, read_header(options.checkpoint).get("source"), half=True)
     golden = write_golden(options.output)
     size = weights.stat().st_size
     print(f"{network.name} {dict(network.options)}, {size / 1e6:.2f} MB, written to {weights}, beside it {golden.name}")

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from depth_completion_ros.cli._data import assignment, open_data
+from depth_completion_ros.cli._data import open_data
 
 if TYPE_CHECKING:
     from depth_completion_ros.training.recipes import Recipe
@@ -55,7 +55,11 @@ def add_parser(subparsers: Any) -> None:
         help="monocular depth network that makes the initial depth where frames have none, for models such as MSPN "
         "in mode sdr",
     )
-    parser.add_argument("--recipe", metavar="NAME", help="kitti, nyu or mipi (default: the first of the paper)")
+    parser.add_argument(
+        "--recipe",
+        metavar="NAME",
+        help="kitti, nyu or mipi, of the paper (default: its first), or any, ours for the preset lite on any data",
+    )
     recipe = parser.add_argument_group("what replaces a part of the recipe")
     length = recipe.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=float, metavar="N", help="how often every frame is seen")
@@ -64,6 +68,7 @@ def add_parser(subparsers: Any) -> None:
     recipe.add_argument("--rate", type=float, metavar="X", help="learning rate")
     recipe.add_argument("--clip", type=float, metavar="X", help="largest norm of the gradient")
     recipe.add_argument("--crop", type=int, nargs=2, metavar=("H", "W"), help="pixels of a sample")
+    recipe.add_argument("--top", type=int, metavar="H", help="rows that are cut off the top of images first, 0: none")
     recipe.add_argument("--height", type=int, metavar="H", help="height that images are resized to first, 0: none")
     recipe.add_argument("--lines", type=int, nargs=2, metavar=("MIN", "MAX"), help="LiDAR lines of a sample")
     recipe.add_argument("--points", type=int, nargs=2, metavar=("MIN", "MAX"), help="or single points of a sample")
@@ -87,6 +92,7 @@ def run(options: argparse.Namespace) -> int:
     """Trains, or goes on with it."""
     import torch
 
+    from depth_completion_ros.datasets import assignment
     from depth_completion_ros.training.processes import join_processes
     from depth_completion_ros.training.recipes import recipe
     from depth_completion_ros.training.samples import SampleStream
@@ -168,7 +174,9 @@ def open_share(text: str, cache: Path | None, estimator: Path | None = None, dev
         if cache is not None:
             assert isinstance(frames, CachedSource)
             source = keep_frames(source, cache, f"{frames.label},estimator={estimator.resolve()}")
-    return Share(source, len(source) if weight is None else weight)
+    # The weight has a place of its own; the path has none, as a folder may be moved.
+    kept = sorted(option for option in text.split(",")[1:] if not option.startswith("weight="))
+    return Share(source, len(source) if weight is None else weight, ",".join(kept))
 
 
 def _adapt(recipe: Recipe, options: argparse.Namespace) -> Recipe:
@@ -178,6 +186,8 @@ def _adapt(recipe: Recipe, options: argparse.Namespace) -> Recipe:
     augmentation, sparsity = recipe.augmentation, recipe.sparsity
     if options.crop:
         augmentation = replace(augmentation, crop=tuple(options.crop))
+    if options.top is not None:
+        augmentation = replace(augmentation, top=options.top)
     if options.height is not None:
         augmentation = replace(augmentation, height=options.height or None)
     if options.image_dropout is not None:

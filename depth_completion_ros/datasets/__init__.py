@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -13,7 +14,15 @@ from typing import Any, Final
 
 from depth_completion_ros.datasets.base import DamagedFrame, FrameSource, IndexedSource
 
-__all__ = ["DamagedFrame", "FrameSource", "IndexedSource", "is_generated", "open_source"]
+__all__ = [
+    "DamagedFrame",
+    "FrameSource",
+    "IndexedSource",
+    "assignment",
+    "is_generated",
+    "open_source",
+    "source_and_options",
+]
 
 
 def open_source(path: str | os.PathLike[str], **options: Any) -> FrameSource:
@@ -48,6 +57,32 @@ def open_source(path: str | os.PathLike[str], **options: Any) -> FrameSource:
         given = ", ".join(f"{option}={value!r}" for option, value in options.items())
         raise ValueError(f"{name} cannot be opened with {given}: {error}") from error
     return opened
+
+
+def source_and_options(text: str) -> tuple[str, dict[str, Any]]:
+    """``path,option=value,...``, as commands and launch files have it, for :func:`open_source`.
+
+    Raises:
+        ValueError: what follows the path is no option.
+    """
+    path, *assignments = text.split(",")
+    return path, dict(assignment(each) for each in assignments)
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """``name=value`` with the value as the number or truth that it looks like.
+
+    Raises:
+        ValueError: it has no ``=``.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"option {text!r} is not of the form NAME=VALUE")
+    if re.fullmatch(r"-?\d+", value):
+        return name, int(value)
+    if re.fullmatch(r"-?(\d+\.\d*|\.?\d+)(e[+-]?\d+)?", value, re.IGNORECASE):
+        return name, float(value)
+    return name, {"true": True, "false": False}.get(value.lower(), value)
 
 
 def is_generated(path: str | os.PathLike[str]) -> bool:

@@ -26,6 +26,8 @@ class Augmentation:
 
     Attributes:
         crop: (height, width) in pixels of what training sees.
+        bottom: whether the crop has the lowest rows there are, instead of any.
+        top: so many rows are cut off the top of images before anything else.
         height: images are first resized to this height, None leaves their size; depth stays as it is.
         flip: probability of exchanging left and right.
         upside_down: probability of exchanging top and bottom.
@@ -37,6 +39,8 @@ class Augmentation:
     """
 
     crop: tuple[int, int]
+    bottom: bool = False
+    top: int = 0
     height: int | None = None
     flip: float = 0.5
     upside_down: float = 0.0
@@ -71,8 +75,10 @@ def augment(pictures: Pictures, augmentation: Augmentation, rng: np.random.Gener
     """Draws one variation of a frame.
 
     Raises:
-        ValueError: the frame is smaller than the crop.
+        ValueError: what is left of the frame without its top is smaller than the crop.
     """
+    if augmentation.top:
+        pictures = cut_top(pictures, augmentation.top)
     if augmentation.height is not None and augmentation.height != pictures.camera.height:
         pictures = resize(pictures, augmentation.height)
     matrix, zoom = draw_view(pictures.camera, augmentation, rng)
@@ -80,6 +86,19 @@ def augment(pictures: Pictures, augmentation: Augmentation, rng: np.random.Gener
     if seen.image is None or rng.random() < augmentation.image_dropout:
         return replace(seen, image=None)
     return replace(seen, image=change_color(seen.image, augmentation.color, rng))
+
+
+def cut_top(pictures: Pictures, rows: int) -> Pictures:
+    """The same frame without the uppermost rows.
+
+    Raises:
+        ValueError: it has no others.
+    """
+    camera = pictures.camera
+    if rows >= camera.height:
+        raise ValueError(f"images of {camera.width}x{camera.height} pixels have no rows below the top {rows}")
+    left = {name: each[rows:] for name, each in vars(pictures).items() if name != "camera" and each is not None}
+    return replace(pictures, camera=camera.crop(0, rows, camera.width, camera.height - rows), **left)
 
 
 def resize(pictures: Pictures, height: int) -> Pictures:
@@ -110,8 +129,9 @@ def draw_view(
     height, width = (int(zoom * side + 1e-6) for side in (camera.height, camera.width))
     rows, columns = augmentation.crop
     if height < rows or width < columns:
+        cut = f", without their top {augmentation.top} rows," if augmentation.top else ""
         raise ValueError(
-            f"images of {camera.width}x{camera.height} pixels are smaller than the crop of {columns}x{rows}: "
+            f"images of {camera.width}x{camera.height} pixels{cut} are smaller than the crop of {columns}x{rows}: "
             "choose a smaller crop, or a height to resize images to"
         )
     matrix = _rotation(camera, angle)
@@ -121,7 +141,7 @@ def draw_view(
     if rng.random() < augmentation.upside_down:
         matrix = np.array([[1, 0, 0], [0, -1, height - 1], [0, 0, 1.0]]) @ matrix
     matrix[0, 2] -= rng.integers(width - columns + 1)
-    matrix[1, 2] -= rng.integers(height - rows + 1)
+    matrix[1, 2] -= height - rows if augmentation.bottom else rng.integers(height - rows + 1)
     return matrix, zoom
 
 

@@ -39,6 +39,7 @@ def identify(
         "average": recipe.average,
         "clip": recipe.clip,
         "data": [[share.source.name, len(share.source), share.weight] for share in stream.shares],
+        "options of the data": [share.options for share in stream.shares],
         "versions of the data": [share.source.version for share in stream.shares],
         "augmentation": asdict(recipe.augmentation),
         "sparsity": asdict(recipe.sparsity),
@@ -51,7 +52,8 @@ def check_same(now: Mapping[str, Any], was: Mapping[str, Any], path: Path) -> No
 
     Args:
         now: of the training that was asked for.
-        was: of the one whose state is at ``path``; an earlier version of this program may have noted less.
+        was: of the one whose state is at ``path``. An earlier version of this program may have noted less: what it
+            lacks is no difference, and within a part it stands for 0 or none.
         path: for the message.
 
     Raises:
@@ -59,9 +61,16 @@ def check_same(now: Mapping[str, Any], was: Mapping[str, Any], path: Path) -> No
     """
     # A state file has been through the same: tuples are lists there.
     now, was = (json.loads(json.dumps(each)) for each in (now, was))
-    different = [f"{key} {was[key]} instead of {now[key]}" for key in now if key in was and was[key] != now[key]]
+    different = [
+        f"{key} {was[key]} instead of {now[key]}" for key in now if key in was and _noted(was[key]) != _noted(now[key])
+    ]
     if different:
         raise ValueError(f"{path} is of another training: {'; '.join(different)}; choose another folder")
+
+
+def _noted(part: Any) -> Any:
+    """A part without what is 0 or none in it, which an earlier version may not have noted."""
+    return {key: value for key, value in part.items() if value} if isinstance(part, dict) else part
 
 
 def _describe(function: Callable[..., Any]) -> str:

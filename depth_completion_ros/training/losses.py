@@ -73,7 +73,7 @@ def relative_loss(
         depth: see the module.
         truth: see the module; valid is above 0.1 mm.
         weight: (N, 1, H, W), how much each pixel counts.
-        max_depth: metres; larger depths and truths count as this.
+        max_depth: metres; in the first two, larger depths and truths count as this. The log depth has no such limit.
         squared: factor of the root mean square error.
         logarithmic: factor of the error of log depth.
     """
@@ -112,8 +112,8 @@ def emdc_loss(depth: Tensor, local_depth: Tensor, global_depth: Tensor, truth: T
     """Absolute errors of the final depth and of both branches, and the corrected gradient loss of the final depth.
 
     Hou et al., Learning an Efficient Multimodal Depth Completion Model, ECCV 2022 workshops, Eqs. 2 to 6: every term is
-    scaled to the value of the first, the gradient loss to 0.7 of it, by factors that have no gradient themselves. As in
-    the authors' implementation, the means of the images are summed over the batch.
+    scaled to the value of the first, the gradient loss to 0.7 of it, by factors that have no gradient themselves. Each
+    is the mean over each image, then over the batch; the authors' implementation takes the sum over the batch.
 
     Args:
         depth: final depth, see the module.
@@ -124,7 +124,7 @@ def emdc_loss(depth: Tensor, local_depth: Tensor, global_depth: Tensor, truth: T
 
     def absolute(estimate: Tensor) -> Tensor:
         valid = _valid(estimate, truth, threshold=1e-3)
-        return _image_means(_error(estimate, truth, valid).abs(), valid).sum()
+        return _image_means(_error(estimate, truth, valid).abs(), valid).mean()
 
     final = absolute(depth)
     total = final
@@ -140,7 +140,7 @@ def corrected_gradient_loss(depth: Tensor, truth: Tensor) -> Tensor:
     """Absolute difference of the Sobel gradients where a pixel and all eight around it are valid.
 
     Hou et al. (see :func:`emdc_loss`), Eq. 1, whose erosion keeps the gradients of holes in the ground truth out of
-    the loss. Sum over both axes and over the batch of the mean over each image.
+    the loss. Sum over both axes of the mean over each image, then over the batch.
 
     Args:
         depth: see the module.
@@ -151,7 +151,7 @@ def corrected_gradient_loss(depth: Tensor, truth: Tensor) -> Tensor:
     sobel = error.new_tensor(_SOBEL)
     gradients = functional.conv2d(error, torch.stack([sobel, sobel.T])[:, None], padding=1)
     inner = _all_valid(valid, torch.ones_like(sobel))
-    return _image_means(gradients.abs().sum(1, keepdim=True), inner).sum()
+    return _image_means(gradients.abs().sum(1, keepdim=True), inner).mean()
 
 
 def magaconv_loss(depth: Tensor, truth: Tensor) -> Tensor:

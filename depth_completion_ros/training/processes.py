@@ -6,11 +6,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import distributed
+
+# While the first process scores the frames held out, the others wait, which may take longer than the usual 10 to 30
+# minutes. Of one that has died they need not wait to hear: torchrun ends them.
+_LONGEST_WAIT: Final = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def join_processes(device: str = "auto") -> Iterator[Processes]:
         # Its functions have the group of their import for a default. Imported later, by DistributedDataParallel, they
         # would keep the group's threads running into the end of the interpreter, where these can abort the process.
         import_module("torch.distributed.nn.functional")
-        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=_LONGEST_WAIT)
     try:
         yield Processes(rank, count, chosen)
     finally:

@@ -55,7 +55,7 @@ class Recipe:
 
 
 def recipe(model: str, benchmark: str | None = None) -> Recipe:
-    """The recipe of a model for ``kitti``, ``nyu`` or ``mipi``; by default the first one that its paper has.
+    """The recipe of a model for ``kitti``, ``nyu``, ``mipi`` or ``any``; by default the first one that its paper has.
 
     Raises:
         ValueError: there is none.
@@ -78,8 +78,11 @@ _any = partial(
     Recipe, optimizer=_adamw, schedule=Cosine(end=20, warm_up=0.5, floor=0.02), epochs=20, batch=4, clip=1.0
 )
 
-# As NLSPN's authors took KITTI and NYU, and others after them.
-_KITTI: Final = Augmentation(crop=(240, 1216))
+# As NLSPN's authors took KITTI and NYU, and others after them. Section 6.2 ignores the top 100 rows of KITTI, which no
+# LiDAR reaches, and crops 1216x240 at the centre of the rest; the implementation, and this, cuts them off first, and
+# crops anywhere in the rest. MSPN's section 4.1 has the same crop at the bottom centre, "as in" NLSPN; its
+# implementation has no training, but tests below the top 100 rows as well.
+_KITTI: Final = Augmentation(crop=(240, 1216), top=100)
 _NYU: Final = Augmentation(crop=(228, 304), height=240)
 _STREETS: Final = Augmentation(crop=(320, 640), color=0.5)  # a tree from its trunk to its crown
 _DENSE_SHARE: Final = 0.2  # of the dense ground truth in the recipes `any`
@@ -95,23 +98,37 @@ def _silog(output: Any, batch: Batch) -> Tensor:
 
 def _robust_mspn(output: Any, batch: Batch) -> Tensor:
     """The steps to the depth are told, too, or the last would do without the others."""
-    before = _relative(output.initial_depth, batch) + 2 * _relative(output.propagated_depth, batch)
-    return _robust(output, batch) + 0.2 * (before + _relative(output.spread_depth, batch))
+    parts = _parts(output, "initial_depth", "propagated_depth", "spread_depth")
+    initial, propagated, spread = (_relative(depth, batch) for depth in parts)
+    return _robust(output, batch) + 0.2 * (initial + 2 * propagated + spread)
 
 
 def _robust_nlspn(output: Any, batch: Batch) -> Tensor:
-    parts = output.initial_depth, output.spread_depth
+    parts = _parts(output, "initial_depth", "spread_depth")
     return _robust(output, batch) + 0.2 * sum(_relative(depth, batch) for depth in parts)
 
 
 def _robust_emdc(output: Any, batch: Batch) -> Tensor:
-    parts = output.local_depth, output.global_depth, output.spread_depth
+    parts = _parts(output, "local_depth", "global_depth", "spread_depth")
     return _robust(output, batch) + 0.2 * sum(_relative(depth, batch) for depth in parts)
 
 
 def _robust_auxiliary(output: Any, batch: Batch) -> Tensor:
+    (spread,) = _parts(output, "spread_depth")
     image = (output.gray - batch.gray).square().mean()
-    return _robust(output, batch) + 0.2 * _relative(output.spread_depth, batch) + 1e-5 * image
+    return _robust(output, batch) + 0.2 * _relative(spread, batch) + 1e-5 * image
+
+
+def _parts(output: Any, *names: str) -> list[Tensor]:
+    """The depths before the final one, (N, 1, H, W) metres.
+
+    Raises:
+        ValueError: the network has none, as those of the papers' presets.
+    """
+    missing = [name for name in names if getattr(output, name) is None]
+    if missing:
+        raise ValueError(f"the recipe any is for the preset lite: this network answers no {' and no '.join(missing)}")
+    return [getattr(output, name) for name in names]
 
 
 def _robust(output: Any, batch: Batch) -> Tensor:
@@ -147,9 +164,10 @@ def _within_reach(batch: Batch) -> Tensor:
     return torch.where(batch.ground_truth < 80, torch.where(below, 1.0, 0.5), 0.1)
 
 
-def _emdc(output: Any, batch: Batch) -> Tensor:
+def _emdc(output: Any, batch: Batch, images: int) -> Tensor:
+    """As large as the sum over so many images that its authors take, however many there are in this part of a batch."""
     loss = losses.emdc_loss(output.depth, output.local_depth, output.global_depth, batch.ground_truth)
-    return loss + _confidence(output, batch)
+    return images * loss + _confidence(output, batch)
 
 
 def _magaconv(output: Any, batch: Batch) -> Tensor:
@@ -220,7 +238,7 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
     # Sizes are the implementation's. Noise, which its authors add to images and spots, is left to the data's sensors.
     "emdc": {
         "mipi": Recipe(
-            loss=_emdc,
+            loss=partial(_emdc, images=10),
             optimizer=_adamw,
             schedule=Cosine(end=150, warm_up=10, floor=1e-3),
             epochs=150,
@@ -253,7 +271,8 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             sparsity=Sparsity(holes=(0.0, 0.5)),
         ),
     },
-    # Section 4.1 states no number of epochs and no augmentation: the latter is NLSPN's. There is no image to lose.
+    # Section 4.1 states no number of epochs and no augmentation: the latter is NLSPN's. The crop is "from the bottom".
+    # There is no image to lose.
     "auxiliary": {
         "kitti": Recipe(
             loss=_auxiliary,
@@ -261,7 +280,7 @@ _RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             schedule=Milestones((5, 10, 15), factor=0.5),
             epochs=20,
             batch=16,
-            augmentation=Augmentation(crop=(352, 1216), image_dropout=0.0),
+            augmentation=Augmentation(crop=(352, 1216), bottom=True, image_dropout=0.0),
         ),
         "any": _any(
             loss=_robust_auxiliary,

@@ -43,10 +43,17 @@ class NothingToSeeError(ValueError):
 
 @dataclass(frozen=True)
 class Share:
-    """A data set and how many of the samples come from it, relative to the other data sets."""
+    """A data set and how many of the samples come from it, relative to the other data sets.
+
+    Attributes:
+        source: of the frames.
+        weight: its share of the samples.
+        options: what decides on its frames beside its name, in words.
+    """
 
     source: IndexedSource
     weight: float
+    options: str = ""
 
 
 @dataclass

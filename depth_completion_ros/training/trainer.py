@@ -214,8 +214,9 @@ class Trainer:
             total += loss.item() / len(parts)
         self.scaler.unscale_(self.optimizer)
         norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip))
-        # A scaler looks for its scale by trying too large ones.
-        if not self.scaler.is_enabled() and self.processes.any(not np.isfinite(norm)):
+        # A scaler looks for its scale by trying too large ones; without one the scale is 1, and below that it is not
+        # the scale that is too large.
+        if self.processes.any(not np.isfinite(norm) and self.scaler.get_scale() <= 1):
             self._stop("gradient", norm, parts[-1])
         rate = self.optimizer.param_groups[0]["lr"]
         self.scaler.step(self.optimizer)
@@ -265,10 +266,9 @@ class Trainer:
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
+        # The weights first: a training whose state says that it is done never writes them again.
+        save_checkpoint(self.average, self.folder)
         write_atomically(self.folder / STATE, buffer.getvalue())
-        weights = save_checkpoint(self.average, self.folder / ".new")
-        weights.replace(self.folder / weights.name)  # whole, whenever the training is killed
-        weights.parent.rmdir()
 
     def _restore(self) -> None:
         path = self.folder / STATE

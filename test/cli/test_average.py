@@ -36,6 +36,15 @@ def test_every_weight_is_the_mean(tmp_path, capsys):
         assert torch.all(buffer == (4 if name.endswith("num_batches_tracked") else 2)), name
 
 
+def test_no_training_loses_its_weights(tmp_path, capsys):
+    train(tmp_path / "a", 1)
+    (tmp_path / "a" / "training.pt").touch()
+    before = (tmp_path / "a" / "weights.safetensors").read_bytes()
+    assert main(["average", str(tmp_path / "a"), "--output", str(tmp_path / "a")]) == 2
+    assert f"{tmp_path / 'a'} holds a training" in capsys.readouterr().err
+    assert (tmp_path / "a" / "weights.safetensors").read_bytes() == before
+
+
 @pytest.mark.parametrize(("model", "image_optional"), [("nlspn", True), ("auxiliary", False)])
 def test_networks_that_differ_have_no_mean(tmp_path, capsys, model, image_optional):
     train(tmp_path / "a", 1)

@@ -3,33 +3,8 @@
 import pytest
 
 from depth_completion_ros import datasets
-from depth_completion_ros.cli._data import assignment, open_data
+from depth_completion_ros.cli._data import open_data
 from depth_completion_ros.datasets import IndexedSource
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("12", 12),
-        ("-3", -3),
-        ("0.1", 0.1),
-        ("-.5", -0.5),
-        ("2.", 2.0),
-        ("1e-3", 0.001),
-        ("true", True),
-        ("True", True),
-        ("FALSE", False),
-        ("VLP-16", "VLP-16"),
-        ("/image_raw", "/image_raw"),
-        ("nan", "nan"),
-        ("1.2.3", "1.2.3"),
-        ("a=b", "a=b"),
-        ("", ""),
-    ],
-)
-def test_values_are_what_they_look_like(text, value):
-    name, found = assignment(f"option={text}")
-    assert (name, found, type(found)) == ("option", value, type(value))
 
 
 def test_options_of_synthetic_frames_and_a_weight():

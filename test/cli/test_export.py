@@ -1,9 +1,11 @@
+from hashlib import sha256
+
 import pytest
 import torch
 from torch import nn
 
 from depth_completion_ros import shipped
-from depth_completion_ros.checkpoints import load_checkpoint, save_checkpoint
+from depth_completion_ros.checkpoints import load_checkpoint, read_header, save_checkpoint
 from depth_completion_ros.cli.main import main
 from depth_completion_ros.golden import TOLERANCE, golden_difference
 from depth_completion_ros.networks.registry import create
@@ -38,6 +40,17 @@ def test_weights_of_half_the_size_answer_alike(network, tmp_path, capsys):
     content = after.read_bytes()
     assert main(["export", str(folder), str(folder)]) == 0
     assert after.read_bytes() == content
+
+
+def test_imported_weights_say_where_they_are_from(network, tmp_path):
+    file = tmp_path / "official.pt"
+    file.write_bytes(b"weights")
+    save_checkpoint(network, tmp_path / "imported", source=file)
+    file.unlink()
+    source = {"file": "official.pt", "sha256": sha256(b"weights").hexdigest()}
+    for folder in ("imported", "out"):  # the second time onto itself
+        assert main(["export", str(tmp_path / folder), str(tmp_path / "out")]) == 0
+        assert read_header(tmp_path / "out")["source"] == source
 
 
 def test_what_does_not_fit_into_16_bits_is_said(network, tmp_path, capsys):

@@ -101,6 +101,8 @@ def test_a_checkpoint_is_trained_further_and_scored(tmp_path):
         (["--model", "emdc", "--steps", "0"], "steps is 0, expected 1 or more"),
         (["--model", "emdc", "--epochs", "0"], "epochs is 0, expected more than 0"),
         (["--model", "emdc", "--epochs", "-1"], "epochs is -1, expected more than 0"),
+        (["--model", "emdc", "--preset", "paper", "--recipe", "any"], "the recipe any is for the preset lite"),
+        (["--model", "nlspn", "--steps", "1", "--top", "375"], "no rows below the top 375"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(tmp_path, capsys, arguments, words):
@@ -113,6 +115,12 @@ def test_tensorboard_that_is_missing_is_named(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     assert train(tmp_path, "--model", "emdc", "--steps", "1", "--tensorboard") == 2
     assert "pip install tensorboard" in capsys.readouterr().err
+
+
+def test_what_decides_on_the_frames_is_told_whatever_its_order():
+    share = open_share("synthetic-streets,weight=2,sensors=VLP-16,frames=3", None)
+    assert share.source.name == "synthetic_streets_0"
+    assert share.options == "frames=3,sensors=VLP-16"
 
 
 def test_shares_count_frames_unless_weighed(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 from recordings import lidar_frames, write_kitti_raw, write_selection
 
-from depth_completion_ros.datasets import is_generated, open_source
+from depth_completion_ros.datasets import assignment, is_generated, open_source, source_and_options
 from depth_completion_ros.datasets.bag import BagSource, write_bag
 from depth_completion_ros.datasets.kitti_completion import KittiCompletion
 from depth_completion_ros.datasets.kitti_raw import KittiRaw
@@ -77,3 +77,35 @@ def test_what_is_generated_is_no_place(tmp_path):
 def test_an_unknown_option(tmp_path):
     with pytest.raises(ValueError, match=r"KittiRaw .*'slop'; its options: camera"):
         open_source(write_kitti_raw(tmp_path), slop=0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("12", 12),
+        ("-3", -3),
+        ("0.1", 0.1),
+        ("-.5", -0.5),
+        ("2.", 2.0),
+        ("1e-3", 0.001),
+        ("true", True),
+        ("True", True),
+        ("FALSE", False),
+        ("VLP-16", "VLP-16"),
+        ("/image_raw", "/image_raw"),
+        ("nan", "nan"),
+        ("1.2.3", "1.2.3"),
+        ("a=b", "a=b"),
+        ("", ""),
+    ],
+)
+def test_values_are_what_they_look_like(text, value):
+    name, found = assignment(f"option={text}")
+    assert (name, found, type(found)) == ("option", value, type(value))
+
+
+def test_options_follow_the_path():
+    assert source_and_options("/data/2011_09_26") == ("/data/2011_09_26", {})
+    assert source_and_options("a.mcap,slop=0.1,points=/top") == ("a.mcap", {"slop": 0.1, "points": "/top"})
+    with pytest.raises(ValueError, match="option 'slop' is not of the form NAME=VALUE"):
+        source_and_options("a.mcap,slop")

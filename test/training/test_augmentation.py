@@ -13,6 +13,7 @@ from depth_completion_ros.training.augmentation import (
     Pictures,
     augment,
     change_color,
+    cut_top,
     draw_view,
     resize,
     view,
@@ -108,6 +109,40 @@ def test_resized_frames_keep_their_depth():
     error = np.abs(small.ground_truth - expected)
     assert error.max() < 1.2 * np.abs(np.gradient(expected)).max()
     assert np.abs(small.image[..., 0] - np.clip(255 - 8 * expected, 0, 255)).mean() < 2
+
+
+def test_a_frame_without_its_top_is_that_of_a_lower_camera():
+    whole, (normal, distance) = pictures_of()
+    whole = replace(whole, measured=whole.sparse_depth)
+    cut = cut_top(whole, 30)
+    for name in ("image", "sparse_depth", "ground_truth", "initial_depth", "measured"):
+        np.testing.assert_array_equal(getattr(cut, name), getattr(whole, name)[30:])
+    assert (cut.camera.height, cut.camera.cy) == (66, CAMERA.cy - 30)
+    np.testing.assert_allclose(cut.ground_truth, plane_depth(cut.camera, normal, distance), rtol=1e-5)
+    with pytest.raises(ValueError, match="160x96 pixels have no rows below the top 96"):
+        cut_top(whole, 96)
+
+
+def test_no_crop_shows_the_top_that_is_cut_off():
+    pictures, _ = pictures_of()
+    row = np.broadcast_to(np.arange(1, 97, dtype=np.float32)[:, None], (96, 160))
+    pictures = replace(pictures, ground_truth=row)
+    rng = np.random.default_rng(0)
+    tops = {augment(pictures, replace(STILL, top=20), rng).ground_truth.min() for _ in range(100)}
+    assert tops == set(range(21, 34))  # all that are left to a crop of 64 rows
+    with pytest.raises(ValueError, match="160x56 pixels, without their top 40 rows, are smaller than"):
+        augment(pictures, replace(STILL, top=40), rng)
+
+
+def test_crops_at_the_bottom_end_where_the_image_does():
+    rng = np.random.default_rng(0)
+    left = set()
+    for _ in range(50):
+        matrix, _ = draw_view(CAMERA, replace(STILL, bottom=True, zoom=(1.0, 1.5)), rng)
+        edge = (matrix @ (0, CAMERA.height - 0.5, 1))[1]
+        assert -1e-6 <= edge - 63.5 < 1  # a magnified image may have a part of a row more
+        left.add(round(matrix[0, 2]))
+    assert len(left) > 20
 
 
 def test_frames_smaller_than_the_crop_are_refused():

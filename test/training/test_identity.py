@@ -20,10 +20,10 @@ NLSPN = recipe("nlspn")
 LINES = Sparsity(lines=(4, 8))
 
 
-def identity(chosen=NLSPN, *, weight=1, version=1, sparsity=LINES, init=None, seed=0):
+def identity(chosen=NLSPN, *, weight=1, version=1, options="seed=1", sparsity=LINES, init=None, seed=0):
     source = Planes()
     source.version = version
-    stream = SampleStream([Share(source, weight)], chosen.augmentation, sparsity, seed=3)
+    stream = SampleStream([Share(source, weight, options)], chosen.augmentation, sparsity, seed=3)
     network = create("emdc", preset="lite")
     if init is not None:
         with torch.no_grad():
@@ -41,9 +41,11 @@ def test_the_same_arguments_make_the_same_training(tmp_path):
     [
         ({"seed": 1}, "seed 0 instead of 1"),
         ({"weight": 2}, r"data \[\['planes', 4, 1\]\] instead of \[\['planes', 4, 2\]\]"),
+        ({"options": "seed=2"}, r"options of the data \['seed=1'\] instead of \['seed=2'\]"),
         ({"version": 2}, r"versions of the data \[1\] instead of \[2\]"),
         ({"init": 0.5}, r"first weights None instead of \w{16}"),
         ({"sparsity": Sparsity(lines=(4, 9))}, "sparsity .* instead of .*9"),
+        ({"chosen": replace(NLSPN, augmentation=recipe("nlspn", "nyu").augmentation)}, "augmentation .*100.* instead"),
         ({"chosen": recipe("mspn")}, "loss _refined.* instead of _silog; optimizer Adam.* instead of AdamW"),
         ({"chosen": recipe("nlspn", "nyu")}, r"loss _refined\(max_depth=90.0, powers=\(1, 2\)\) instead of"),
         (
@@ -63,7 +65,11 @@ def test_whatever_changes_the_curve_makes_another_one(tmp_path, change, words):
 
 def test_what_an_earlier_version_did_not_note_is_no_difference(tmp_path):
     was = identity()
-    del was["clip"]
+    del was["clip"], was["options of the data"]
+    del was["augmentation"]["bottom"]  # as if it had been False
     check_same(identity(), was, tmp_path)
     with pytest.raises(ValueError, match="seed"):
         check_same(identity(seed=2), was, tmp_path)
+    del was["augmentation"]["top"]  # then crops had any part of the image
+    with pytest.raises(ValueError, match="augmentation"):
+        check_same(identity(), was, tmp_path)

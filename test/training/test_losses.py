@@ -138,7 +138,7 @@ def test_emdc_scales_every_term_to_the_first():
     truth = torch.full((2, 1, 4, 4), 5.0)
     depth = truth + torch.tensor([0.0, 1.0, 2.0, 3.0])  # mean error 1.5 in each of two images
     loss = emdc_loss(depth, truth + 7, truth - 0.1, truth)
-    assert loss.item() == pytest.approx(2 * 1.5 * (1 + 1 + 1 + 0.7), rel=1e-5)
+    assert loss.item() == pytest.approx(1.5 * (1 + 1 + 1 + 0.7), rel=1e-5)
 
 
 def test_emdc_scales_have_no_gradient():
@@ -197,6 +197,15 @@ def test_what_is_not_measured_does_not_matter(loss, unmeasured, predicted):
     assert torch.isfinite(depth.grad).all()
     assert not depth.grad[hole].any()
     assert depth.grad[~hole].any()
+
+
+@every_loss
+def test_a_batch_of_the_same_images_has_the_loss_of_one(loss):
+    """Or the gradient would depend on how many parts or processes a batch is divided among."""
+    generator = torch.Generator().manual_seed(0)
+    truth = 1 + 10 * torch.rand(1, 1, 8, 8, generator=generator)
+    depth = truth + torch.rand(truth.shape, generator=generator)
+    torch.testing.assert_close(loss(depth.repeat(3, 1, 1, 1), truth.repeat(3, 1, 1, 1)), loss(depth, truth))
 
 
 @every_loss

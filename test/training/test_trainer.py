@@ -15,6 +15,7 @@ from planes import STEPS, Louvers, Planes, Registered, tiny_trainer
 
 from depth_completion_ros.checkpoints import load_checkpoint
 from depth_completion_ros.pipeline import DepthCompleter, sparse_depth_of
+from depth_completion_ros.training import trainer as trainer_module
 from depth_completion_ros.training.journal import CURVE, HELD_OUT
 from depth_completion_ros.training.processes import Processes
 from depth_completion_ros.training.samples import collate
@@ -90,6 +91,22 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(tmp_path):
     assert [line.split(",")[0] for line in scores[0].splitlines()[1::3]] == ["0", "4", "8", "10"]  # at 16, 8, 4 lines
     whole, killed = (load_checkpoint(tmp_path / name).state_dict() for name in ("whole", "killed"))
     assert all(torch.equal(value, killed[key]) for key, value in whole.items())
+
+
+def test_a_training_that_was_killed_while_it_saved_has_its_weights_in_the_end(tmp_path, monkeypatch):
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer_module, "save_checkpoint", die)
+        with pytest.raises(KeyboardInterrupt):
+            tiny_trainer(tmp_path, steps=1).run()
+    (tmp_path / ".new").mkdir()  # in which earlier versions wrote the weights first
+    (tmp_path / ".new" / "half a file").touch()
+    trainer = tiny_trainer(tmp_path, steps=1)
+    trainer.run()
+    average = trainer.average.state_dict()
+    assert all(torch.equal(value, average[key]) for key, value in load_checkpoint(tmp_path).state_dict().items())
 
 
 def test_a_state_is_read_by_the_cpu_wherever_the_network_is(tmp_path):
@@ -213,6 +230,22 @@ def test_a_gradient_that_is_not_finite_stops_too(tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "_loss", break_down)
     with pytest.raises(NotFiniteError, match="step 1: the gradient is nan"):
         trainer.run()
+
+
+def test_a_gradient_that_no_scale_makes_finite_stops_too(tmp_path, monkeypatch):
+    trainer = tiny_trainer(tmp_path, steps=30, precision="float16")
+    compute = trainer._loss
+
+    def break_down(module, batch):
+        loss = compute(module, batch)
+        return loss + (loss - loss.detach()).abs().sqrt() if trainer.step > 1 else loss
+
+    monkeypatch.setattr(trainer, "_loss", break_down)
+    scale = trainer.scaler.get_scale()
+    with pytest.raises(NotFiniteError, match="the gradient is nan"):
+        trainer.run()
+    assert trainer.scaler.get_scale() == 1 < scale
+    assert trainer.step < 20
 
 
 def test_batches_that_cannot_be_divided_are_refused(tmp_path):

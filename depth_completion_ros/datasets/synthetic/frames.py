@@ -50,7 +50,7 @@ class _View:
 class _Frames(IndexedSource):
     """Frames independent of each other: the same arguments and index give the same frame in any process."""
 
-    version = 3
+    version = 4
     kind: str
     key: float  # how bright pictures come out: the exposed light of what the camera meters
     known_sensors: ClassVar[Mapping[str, Sensor]]

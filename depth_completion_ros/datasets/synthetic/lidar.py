@@ -111,6 +111,7 @@ class Scanner(ABC):
                 drops = rng.exponential(4.0, len(rays)).astype(np.float32) + 1
                 rows = np.flatnonzero((rng.random(len(rays), np.float32) < 0.01 * air.rain) & (drops < distance))
                 distance[rows], returned[rows] = drops[rows], True
+                noise[rows] = self.range_noise  # a drop nearby is no faint echo, whatever is behind it
         off = noise[returned] * rng.standard_normal(np.count_nonzero(returned), np.float32)
         if self.beam_bias and rings is not None:
             off += rng.normal(0, self.beam_bias, rings.max() + 1)[rings[returned]].astype(np.float32)

@@ -160,6 +160,18 @@ def test_haze_and_rain_swallow_far_pulses_and_drops_send_some_back():
     assert len(points) == len(rings)
 
 
+def test_drops_are_measured_as_exactly_as_what_is_near():
+    ground = quads([[(-9, -9, -2), (9, -9, -2), (9, 9, -2), (-9, 9, -2)]], (0.5,) * 3)  # and nothing but sky around it
+    distances = []
+    for noise in (0.0, 0.02):
+        sensor = replace(HDL_64E, range_noise=noise)
+        points, _ = sensor.scan(Scene(ground), ORIGIN, np.random.default_rng(0), air=Air(rain=1.0))
+        distances.append(np.linalg.norm(points[points[:, 2] > -1.5], axis=1))
+    off = distances[1] - distances[0]
+    assert len(off) > 200
+    assert off.std() == pytest.approx(0.02, rel=0.2)
+
+
 @pytest.mark.parametrize("name", LIDARS)
 def test_every_sensor_agrees_with_itself(name):
     sensor = LIDARS[name]
