@@ -2,6 +2,11 @@
 .DEFAULT_GOAL := help
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Of a ROS 2 that the shell has sourced nothing may get in here; a GPU's driver, which libraries may lead to, may.
+empty :=
+of_ros := $(addsuffix /%,$(subst :, ,$(AMENT_PREFIX_PATH)))
+export LD_LIBRARY_PATH := $(subst $(empty) ,:,$(filter-out $(of_ros),$(subst :, ,$(LD_LIBRARY_PATH))))
+unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH PYTHONPATH ROS_DISTRO
 # Everything here runs on this machine alone, whatever other ROS systems share its network.
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 

@@ -63,7 +63,7 @@ class DepthCompleter:
 
     Raises:
         ValueError: the model, an option or the device is unknown or cannot be had here, or the checkpoint is of
-            another model.
+            another model, or an estimator is given to one that starts from no initial depth.
         OSError: the checkpoint cannot be read.
     """
 
@@ -90,6 +90,8 @@ class DepthCompleter:
         self.execution = None if self.device.type == "cuda" else on_cpu(network)
         curves = self.network.calibration
         self.calibration = Calibration(curves, self.device) if curves else None
+        if estimator and not network.uses_initial_depth:
+            raise ValueError(f"model {self.model!r} starts from no initial depth, so it has no use for an estimator")
         self._estimator = MonocularEstimator(estimator, self.device) if estimator else None
         self.see_through = see_through
         reuse_freed_memory()
@@ -112,15 +114,14 @@ class DepthCompleter:
             ValueError: the frame has neither points nor depth, or no image for a model that needs one.
         """
         stages = _Stages(self.device)
-        sparse_depth = _within_reach(sparse_depth_of(frame))
+        sparse_depth = _within_reach(sparse_depth_of(frame), instead=0)
         hidden = 0
         if self.see_through and frame.points is not None:
             visible = remove_hidden(sparse_depth, frame.camera, frame.extrinsic)
             hidden = np.count_nonzero(sparse_depth) - np.count_nonzero(visible)
             sparse_depth = visible
         stages.done("project")
-        initial_depth = None if frame.initial_depth is None else _within_reach(frame.initial_depth)
-        return replace(self._complete(frame.image, sparse_depth, initial_depth, stages), hidden=hidden)
+        return replace(self._complete(frame.image, sparse_depth, frame.initial_depth, stages), hidden=hidden)
 
     def __call__(
         self,
@@ -161,6 +162,8 @@ class DepthCompleter:
             initial_depth = self._estimator(image)
             stages.done("estimate")
         if initial_depth is not None:
+            if isinstance(initial_depth, np.ndarray):
+                initial_depth = _within_reach(initial_depth, instead=MAXIMUM_DEPTH)  # a sky is far, not unknown
             _check_depth("initial_depth", initial_depth, sparse_depth.shape)
         elif self.network.uses_initial_depth:
             raise ValueError(f"model {self.model!r} needs an initial depth here, of the frame or of an estimator")
@@ -230,17 +233,17 @@ def sparse_depth_of(frame: Frame) -> NDArray[np.float32]:
     return register_depth(frame.depth, frame.depth_camera, frame.camera, frame.extrinsic)
 
 
-def _within_reach(depth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The (H, W) depth without single values that no sensor reaches: stray returns, the sky of a simulator.
+def _within_reach(depth: NDArray[np.float32], instead: float) -> NDArray[np.float32]:
+    """The (H, W) depth with another value where no sensor reaches: stray returns, the sky of a simulator.
 
     One of which most are such is left as it is: its unit is wrong, which is an error.
     """
-    if depth.max(initial=0) <= MAXIMUM_DEPTH:
+    if not depth.max(initial=0) > MAXIMUM_DEPTH:
         return depth
     far = depth > MAXIMUM_DEPTH
     if 2 * np.count_nonzero(far) > np.count_nonzero(depth):
         return depth
-    return np.where(far, np.float32(0), depth)
+    return np.where(far, np.float32(instead), depth)
 
 
 def _build(model: str, checkpoint: str | Path | None, options: dict[str, Any]) -> tuple[CompletionNetwork, bool]:

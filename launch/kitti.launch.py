@@ -21,7 +21,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from depth_completion_ros.datasets import open_source
+from depth_completion_ros.datasets import open_source, source_and_options
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.ros.running import fast_dds_profiles
 from depth_completion_ros.shipped import AUTO, default_model, sensors_of
@@ -33,7 +33,11 @@ RELIABLE = {
     for topic in ("image", "camera_info", "points", "depth", "depth/camera_info")
 }
 ARGUMENTS = {
-    "dataset": ("synthetic", "KITTI raw or depth completion folder, bag (mcap, sqlite3, ROS 1), or 'synthetic'"),
+    "dataset": (
+        "synthetic",
+        "KITTI raw or depth completion folder, bag (mcap, sqlite3, ROS 1), or 'synthetic'; options of it follow: "
+        "PATH,raw_root=DIR,camera=3",
+    ),
     "model": (AUTO, "completion model, see `depth-completion models`; auto: by the sensors of the dataset"),
     "preset": ("", "size of the model, such as lite; empty: that of its weights"),
     "checkpoint": ("", "folder of the model's weights; empty: those that ship with the package"),
@@ -59,7 +63,8 @@ def launch_nodes(context: LaunchContext) -> list:
     """Replay, completion and evaluation, with RViz if it was asked for."""
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     # What a parameter must say where tf2 is not installed: where the sensor is, and of what kind.
-    frame = next((item for item in open_source(value["dataset"]).read() if isinstance(item, Frame)), None)
+    path, options = source_and_options(value["dataset"])
+    frame = next((item for item in open_source(path, **options).read() if isinstance(item, Frame)), None)
     if frame is None:
         raise RuntimeError(f"dataset {value['dataset']} has no frame that can be read")
     if value["model"] == AUTO and not value["checkpoint"]:
@@ -73,9 +78,9 @@ def launch_nodes(context: LaunchContext) -> list:
         parameters=[
             {
                 "source": text(value["dataset"]),
-                "lines": int(value["lines"]),
-                "rate": float(value["rate"]),
-                "frame_timeout": float(value["frame_timeout"]),
+                "lines": number(int, "lines", value),
+                "rate": number(float, "rate", value),
+                "frame_timeout": number(float, "frame_timeout", value),
                 "wait_for_evaluation": True,
             }
         ],
@@ -108,7 +113,7 @@ def launch_nodes(context: LaunchContext) -> list:
         parameters=[{"output": text(value["output"]), "run": text(json.dumps(run))}],
     )
     actions = [
-        SetEnvironmentVariable(*fast_dds_profiles()),
+        *(SetEnvironmentVariable(name, path) for name, path in fast_dds_profiles().items()),
         replay,
         completion,
         evaluation,
@@ -122,6 +127,14 @@ def launch_nodes(context: LaunchContext) -> list:
             Node(package="rviz2", executable="rviz2", name="rviz", arguments=arguments, parameters=[sim_time])
         )
     return actions
+
+
+def number(kind: type, name: str, value: dict[str, str]) -> float:
+    """An argument as a number of a kind, int or float."""
+    try:
+        return kind(value[name])
+    except ValueError as error:
+        raise RuntimeError(f"{name}:={value[name]} is no number of type {kind.__name__}") from error
 
 
 def text(value: str) -> ParameterValue:

@@ -26,6 +26,7 @@ def generate_launch_description() -> LaunchDescription:
         "depth_camera_info": ("depth/camera_info", "topic of the ToF camera's calibration, if it is not registered"),
         "initial_depth": ("initial_depth", "topic of a dense estimate, where the config says initial_depth: topic"),
         "rviz": ("false", "show image, depth, confidence and cloud in RViz"),
+        "frame": ("camera", "for RViz: the frame_id of the images"),
     }
     remapped = ("image", "camera_info", "points", "depth", "initial_depth")
     return LaunchDescription(
@@ -51,7 +52,8 @@ def generate_launch_description() -> LaunchDescription:
                 package="rviz2",
                 executable="rviz2",
                 name="rviz",
-                arguments=["-d", f"{share}/rviz/depth_completion.rviz"],
+                arguments=["-d", f"{share}/rviz/depth_completion.rviz", "-f", LaunchConfiguration("frame")],
+                remappings=[(f"/{topic}", LaunchConfiguration(topic)) for topic in ("image", "points")],
                 condition=IfCondition(LaunchConfiguration("rviz")),
             ),
         ]

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+import torch
 
 import depth_completion_ros
-from depth_completion_ros import Camera, DepthCompleter
+from depth_completion_ros import Camera, DepthCompleter, pipeline
 from depth_completion_ros.frame import Frame
+from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput
 from depth_completion_ros.pipeline import EmptySparseDepthError, sparse_depth_of
 
 CAMERA = Camera(40, 30, 30.0, 30.0, 19.5, 14.5)
@@ -73,6 +75,72 @@ def test_a_stray_return_beyond_any_reach_costs_no_frame_and_a_wrong_unit_is_told
     np.testing.assert_allclose(completion.depth, 10.0, rtol=1e-3)
     with pytest.raises(ValueError, match="millimetres are divided by 1000"):
         completer.complete(Frame(1, camera, depth=np.full((30, 40), 10000.0, np.float32)))
+
+
+class Answers(CompletionNetwork):
+    """A stand-in for a network, which answers what it is told and keeps what it was given."""
+
+    name = "answers"
+    uses_image = True
+    uses_initial_depth = True
+
+    def __init__(self, depth, confidence):
+        super().__init__()
+        self.answer = NetworkOutput(*(torch.from_numpy(np.float32(each))[None, None] for each in (depth, confidence)))
+        self.given = []
+
+    def forward(self, image, sparse_depth, initial_depth=None):
+        self.given.append(initial_depth)
+        return self.answer
+
+
+def completer_of(network, monkeypatch, **options):
+    monkeypatch.setattr(pipeline, "_build", lambda *_: (network, False))
+    return DepthCompleter("answers", device="cpu", **options)
+
+
+def test_what_the_network_does_not_know_is_unknown_and_no_bit_sure(monkeypatch):
+    depth = np.full((30, 40), 5.0)
+    depth[0, :5] = np.nan, np.inf, 0, -1, -np.inf
+    network = Answers(depth, np.full((30, 40), 0.9))
+    network.uses_initial_depth = False
+    completion = completer_of(network, monkeypatch)(np.zeros((30, 40, 3), np.uint8), sparse())
+    assert np.isnan(completion.depth[0, :5]).all() and (completion.confidence[0, :5] == 0).all()
+    assert (completion.depth[1:] == 5).all() and (completion.confidence[1:] == np.float32(0.9)).all()
+
+
+def test_the_sky_of_an_estimate_is_as_far_as_depth_can_be(monkeypatch):
+    network = Answers(np.full((30, 40), 5.0), np.ones((30, 40)))
+    completer = completer_of(network, monkeypatch)
+    estimate = np.full((30, 40), 20.0, np.float32)
+    estimate[:5], estimate[5] = np.inf, 10_000.0
+    frame = Frame(1, CAMERA, np.zeros((30, 40, 3), np.uint8), depth=sparse(), initial_depth=estimate)
+    completer.complete(frame)
+    completer(frame.image, sparse(), estimate)
+    for given in network.given:
+        assert (given[0, 0, :6] == 1000).all() and (given[0, 0, 6:] == 20).all()
+    with pytest.raises(ValueError, match="initial_depth ranges from 20000"):
+        completer(frame.image, sparse(), 1000 * np.full((30, 40), 20.0, np.float32))
+
+
+def test_an_estimator_for_a_model_that_starts_from_no_depth_is_refused():
+    with pytest.raises(ValueError, match="'classical' starts from no initial depth"):
+        DepthCompleter("classical", device="cpu", estimator="anywhere")
+
+
+def test_a_model_without_eyes_is_no_surer_for_a_picture():
+    completer = DepthCompleter("auxiliary", device="cpu")
+    assert completer.calibration is not None
+    picture = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+    blind, seeing = completer(None, sparse()), completer(picture, sparse())
+    np.testing.assert_array_equal(blind.confidence, seeing.confidence)
+
+
+@pytest.mark.filterwarnings("error")
+def test_pictures_that_must_not_be_written_to(completer):
+    picture = np.zeros((30, 40, 3), np.uint8)
+    picture.flags.writeable = False
+    DepthCompleter("mspn", device="cpu", preset="lite")(picture, sparse())
 
 
 def test_registered_depth_is_taken_as_it_is():

@@ -28,11 +28,11 @@ def load_model(options: argparse.Namespace, sensors: Sensors = (True, "lidar")) 
     """The model that was chosen; where none was, the default for these sensors.
 
     Raises:
-        ValueError, OSError: as :class:`DepthCompleter`, or the model has no use for the estimator that was chosen.
+        ValueError, OSError: as :class:`DepthCompleter`.
     """
     from depth_completion_ros.pipeline import DepthCompleter
 
-    completer = DepthCompleter(
+    return DepthCompleter(
         options.model,
         options.device,
         preset=options.preset,
@@ -40,9 +40,6 @@ def load_model(options: argparse.Namespace, sensors: Sensors = (True, "lidar")) 
         estimator=options.estimator,
         sensors=sensors,
     )
-    if options.estimator and not completer.network.uses_initial_depth:
-        raise ValueError(f"model {completer.model!r} starts from no initial depth: no --estimator")
-    return completer
 
 
 def each_model(options: argparse.Namespace, names: Iterable[str]) -> list[argparse.Namespace]:

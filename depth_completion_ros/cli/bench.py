@@ -126,7 +126,7 @@ def _message_stages() -> Iterator[Callable[[Frame, DepthCompleter], dict[str, fl
     from depth_completion_ros.ros.running import fast_dds_profiles
 
     os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)  # as `ros2` does in a virtual environment
-    os.environ.update([fast_dds_profiles()])
+    os.environ.update(fast_dds_profiles())
     rclpy.init()
     listener = subprocess.Popen([sys.executable, "-c", _LISTENER])
     node = LifecycleNode("depth_completion")

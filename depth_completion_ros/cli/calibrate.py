@@ -33,18 +33,18 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Fits and stores the calibration."""
-    from depth_completion_ros.checkpoints import load_checkpoint, store_calibration
+    from depth_completion_ros.checkpoints import store_calibration
     from depth_completion_ros.evaluation.calibration import calibrate
     from depth_completion_ros.pipeline import DepthCompleter
 
     amounts = amounts_given(options, "all,32,16,8,4")
-    if options.checkpoint == "classical":
-        fitted = calibrate(DepthCompleter("classical", options.device), read_frames(options), amounts)
+    classical = options.checkpoint == "classical"
+    chosen = {"model": "classical"} if classical else {"checkpoint": options.checkpoint}
+    completer = DepthCompleter(**chosen, device=options.device, estimator=options.estimator)
+    fitted = calibrate(completer, read_frames(options), amounts)
+    if classical:
         lines = ",".join(f"\n{json.dumps(name)}: {json.dumps(curve)}" for name, curve in fitted.curves.items())
         print(f"{{{lines}\n}}")
         return 0
-    model = load_checkpoint(options.checkpoint).name
-    completer = DepthCompleter(model, options.device, checkpoint=options.checkpoint, estimator=options.estimator)
-    fitted = calibrate(completer, read_frames(options), amounts)
     print(f"written to {store_calibration(options.checkpoint, fitted.curves)}", file=sys.stderr)
     return 0

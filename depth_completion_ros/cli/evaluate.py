@@ -99,8 +99,10 @@ def _models(options: argparse.Namespace, sensors: Sensors) -> dict[str, DepthCom
 
     if options.model == "all":
         chosen = each_model(options, ["classical", *shipped_models()])
+    elif "," in options.model:
+        chosen = each_model(options, options.model.split(","))
     else:
-        chosen = [argparse.Namespace(**(vars(options) | {"model": name})) for name in options.model.split(",")]
+        chosen = [options]
     if options.checkpoint and len(chosen) != 1:
         raise ValueError(f"--checkpoint is of one model, {options.model} was asked for")
     completers = (load_model(each, sensors) for each in chosen)

@@ -73,7 +73,8 @@ def compare(
         frames: with or without a ground truth, which what is withheld becomes.
         methods: by name.
         given: the amounts.
-        degraded: models also under every condition of :mod:`~depth_completion_ros.evaluation.degradations`.
+        degraded: models also under every condition of :mod:`~depth_completion_ros.evaluation.degradations`; depth
+            images under those of the image.
         seed: of the choice of points and holes, and of the noise in these.
 
     Returns:
@@ -95,7 +96,7 @@ def compare(
             if thinned is None:
                 continue
             for (_, name, condition), result in results.items():
-                if result.given == amount:
+                if result.given == amount and not (condition in OF_POINTS and thinned.points is None):
                     degrade = _conditions(methods[name], degraded)[condition]
                     rng = np.random.default_rng([seed, number])
                     _score(result, methods[name], thinned if degrade is None else degrade(thinned, rng))
@@ -123,8 +124,13 @@ def _score(result: Result, method: Method, frame: Frame) -> None:
             return
     else:
         completion = _complete(method, frame)
+    try:
+        result.accuracy.add(completion.depth, frame.ground_truth)
+    except ValueError as error:  # so little of it is known that it cannot be filled
+        name = frame.name or frame.stamp
+        _logger.warning("frame %s of %s, %s, cannot be scored: %s", name, result.method, result.given, error)
+        return
     result.milliseconds.append(sum(v for stage, v in completion.milliseconds.items() if stage != "project"))
-    result.accuracy.add(completion.depth, frame.ground_truth)
     if result.reliability is not None:
         depth, confidence = completion.depth, completion.confidence
         result.reliability.add(depth, confidence, completion.sparse_depth, frame.ground_truth)

@@ -26,6 +26,11 @@ def rotation_of(quaternion: ArrayLike) -> NDArray[np.float64]:
     )
 
 
+def is_same_pose(first: ArrayLike, second: ArrayLike) -> bool:
+    """Whether two rigid transforms, (4, 4) in metres, are one but for rounding: what was measured is never as exact."""
+    return bool(np.allclose(first, second, rtol=0, atol=1e-6))
+
+
 def quaternion_of(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
     """The unit quaternion (x, y, z, w), w >= 0, of a (3, 3) rotation matrix.
 

@@ -45,10 +45,11 @@ class CompletionNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Loads the model. A model that cannot be had is a failed transition, with the reason in the log."""
         try:
-            self._completer = load_model(self.settings)
+            completer = load_model(self.settings)
+            self._outputs = Outputs(self, self.settings.depth_encoding)
         except Exception as error:  # which rclpy would pass over in silence
             return self._failed("configure", error)
-        self._outputs = Outputs(self, self.settings.depth_encoding)
+        self._completer = completer
         self.get_logger().info(f"model {self._completer.model} on {self._completer.device}")
         return super().on_configure(state)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -73,18 +74,13 @@ class EvaluationNode(Node):
         self._collect(CameraInfo, "camera_info", "camera_info")
         self.create_subscription(UInt32, "finished", self._finish, LATCHED)
 
-    def run(self) -> int:
-        """Evaluates until the replay has finished and every frame is back, or is not coming any more.
-
-        Returns:
-            How many frames were lost.
-        """
+    def listen(self) -> None:
+        """Scores frames until the replay has finished and every one is back, or is not coming any more."""
         self._wait_for(Introduction(self).made)
         # The replay starts when we listen to the ground truth, the last of our subscriptions.
         self._collect(Image, "ground_truth", "ground_truth")
         self._wait_for(lambda: self._total is not None)
         self._wait_for(lambda: len(self._done) == self._total, self.settings.patience)
-        return self.write()
 
     def write(self) -> int:
         """Scores what is left, writes the report and says where; returns how many frames were lost."""
@@ -117,27 +113,30 @@ class EvaluationNode(Node):
         record = self._records[stamp]
         if "depth" not in record:
             return
-        del self._records[stamp]
-        self._done.add(stamp)
-        for other, overtaken in self._records.items():
-            if other < stamp - _OVERTAKEN and "depth" not in overtaken:
-                overtaken.clear()  # only its stamp counts, as lost; of a long drive the messages are gigabytes
         depths = ("depth", "ground_truth", "sparse_depth")
         arrays = {part: depth_array(record[part]) for part in depths if part in record}
         depth, truth = arrays["depth"], arrays.get("ground_truth")
+        errors, unknown = None, None
         try:
             errors = depth_errors(depth, truth) if truth is not None and truth.any() else None
         except ValueError as error:  # nothing in it is known, so there is nothing to score
-            self.get_logger().error(f"frame {_name(stamp)} counts as lost: {error}")
+            unknown = error
+        self._done.add(stamp)
+        del self._records[stamp]
+        for other, overtaken in self._records.items():
+            if other < stamp - _OVERTAKEN and "depth" not in overtaken:
+                overtaken.clear()  # only its stamp counts, as lost; of a long drive the messages are gigabytes
+        if unknown is not None:
+            self.get_logger().error(f"frame {_name(stamp)} counts as lost: {unknown}")
             self._report.add_lost(_name(stamp))
             return
         self._report.add(_name(stamp), errors)
         score = "no ground truth" if errors is None else f"RMSE {errors.rmse_mm:.0f} mm, MAE {errors.mae_mm:.0f} mm"
         self.get_logger().info(f"frame {len(self._done)}: {score}")
         if len(self._done) <= self.settings.previews:
-            unknown = np.zeros_like(depth)
-            confidence = depth_array(record["confidence"]) if "confidence" in record else unknown
-            completion = Completion(depth, confidence, arrays.get("sparse_depth", unknown))
+            nothing = np.zeros_like(depth)
+            confidence = depth_array(record["confidence"]) if "confidence" in record else nothing
+            completion = Completion(depth, confidence, arrays.get("sparse_depth", nothing))
             image = image_array(record["image"]) if "image" in record else None
             self._report.add_preview(_name(stamp), draw_preview(completion, image, truth, errors))
 
@@ -164,12 +163,16 @@ def main() -> int:
         except ValueError as error:
             print(f"evaluation_node: {error}", file=sys.stderr)
             return 1
+        interrupted = False
         try:
             with interruptible():
-                return 1 if node.run() else 0
+                node.listen()
         except (KeyboardInterrupt, ExternalShutdownException):
-            node.write()
-    return 0
+            interrupted = True
+        # What is left takes seconds, and all that was evaluated would be lost.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        lost = node.write()
+    return 1 if lost and not interrupted else 0
 
 
 if __name__ == "__main__":

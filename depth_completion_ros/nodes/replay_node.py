@@ -19,9 +19,10 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import UInt32
 
-from depth_completion_ros.datasets import DamagedFrame, open_source
+from depth_completion_ros.datasets import DamagedFrame, open_source, source_and_options
 from depth_completion_ros.evaluation.holdout import hold_out_each
 from depth_completion_ros.frame import Frame
+from depth_completion_ros.geometry.rotation import is_same_pose
 from depth_completion_ros.memory import reuse_freed_memory
 from depth_completion_ros.ros.lockstep import COMPLETION, EVALUATION, LATCHED, Introduction, reaches
 from depth_completion_ros.ros.messages import (
@@ -44,7 +45,9 @@ _CLOCK_PERIOD = 0.01  # seconds of real time between two /clock messages
 class ReplaySettings:
     """See the descriptions."""
 
-    source: str = setting("synthetic", "a KITTI folder, a bag, or the word synthetic")
+    source: str = setting(
+        "synthetic", "a KITTI folder, a bag, or the word synthetic; options of it follow: PATH,raw_root=DIR,camera=3"
+    )
     lines: int = setting(
         0, "LiDAR lines to publish, the others become ground truth; 0: publish all", minimum=0, maximum=1024
     )
@@ -75,7 +78,8 @@ class ReplayNode(Node):
     def __init__(self) -> None:
         super().__init__("replay")
         self.settings = declare(self, ReplaySettings)
-        self._source = open_source(self.settings.source)
+        path, options = source_and_options(self.settings.source)
+        self._source = open_source(path, **options)
         pace = f"{self.settings.rate:g} times real time" if self.settings.rate else "lockstep"
         self.get_logger().info(f"playing {self._source.name} ({len(self._source)} frames) in {pace}")
         self._clock_publisher = self.create_publisher(Clock, "/clock", 10)
@@ -114,7 +118,7 @@ class ReplayNode(Node):
             if pace is None or self._extrinsic is None:
                 self._wait_for_listeners(item)
                 pace, self._extrinsic = _Pace(self.settings.rate), item.extrinsic
-            elif not np.allclose(item.extrinsic, self._extrinsic, atol=1e-6):
+            elif not is_same_pose(item.extrinsic, self._extrinsic):
                 raise ValueError(
                     f"frame {item.name} has another extrinsic than those before it, which cannot be replayed; "
                     "`depth-completion complete` and `evaluate` take such frames"

@@ -44,15 +44,16 @@ class Outputs:
     def __init__(self, node: LifecycleNode, depth_encoding: str) -> None:
         self._node = node
         self._encode = _millimetres if depth_encoding == "16UC1" else _metres
-        self._publishers: dict[str, Any] = {
-            topic: node.create_lifecycle_publisher(
-                message_type,
-                topic,
-                QoSProfile(depth=5),
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            )
-            for topic, message_type in TOPICS.items()
-        }
+        self._publishers: dict[str, Any] = {}
+        overrides = QoSOverridingOptions.with_default_policies()
+        try:
+            for topic, message_type in TOPICS.items():
+                self._publishers[topic] = node.create_lifecycle_publisher(
+                    message_type, topic, QoSProfile(depth=5), qos_overriding_options=overrides
+                )
+        except BaseException:  # a QoS override that is none, for one
+            self.close()
+            raise
 
     def close(self) -> None:
         """Ends the publishers."""

@@ -48,12 +48,14 @@ def interruptible() -> Iterator[None]:
         raise ExternalShutdownException from error
 
 
-def fast_dds_profiles() -> tuple[str, str]:
-    """The environment variable that gives Fast DDS room for large images, with the user's own value if there is one.
+def fast_dds_profiles() -> dict[str, str]:
+    """The environment that gives Fast DDS room for large images; nothing where the user has a file of his own.
 
     Its default shared-memory segment is smaller than one image: under load fragments are lost, and repaired seconds
-    later. Other middlewares ignore the variable.
+    later. Other middlewares ignore the variables, of which Fast DDS 2 (Humble, Jazzy) knows but the first.
     """
-    name = "FASTDDS_DEFAULT_PROFILES_FILE"
+    names = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+    if any(name in os.environ for name in names):
+        return {}
     share = get_package_share_directory("depth_completion_ros")
-    return name, os.environ.get(name, f"{share}/config/fastdds_large_images.xml")
+    return dict.fromkeys(names, f"{share}/config/fastdds_large_images.xml")

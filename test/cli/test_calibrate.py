@@ -71,6 +71,14 @@ def test_classical_is_printed(capsys):
     Calibration(curves)
 
 
+def test_an_estimator_that_is_of_no_use_is_refused(tmp_path, capsys):
+    save_checkpoint(create("auxiliary", preset="lite"), tmp_path)
+    for what in ("classical", str(tmp_path)):
+        arguments = ["calibrate", what, "--data", "rough", "--lines", "all", "--device", "cpu"]
+        assert main([*arguments, "--estimator", "anywhere"]) == 2
+        assert "starts from no initial depth" in capsys.readouterr().err
+
+
 def test_a_model_that_starts_from_an_estimate(tmp_path, monkeypatch, capsys):
     class Estimator:
         def __init__(self, folder, device):

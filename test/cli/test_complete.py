@@ -210,4 +210,4 @@ def test_an_estimator_gives_the_initial_depth(tmp_path, recording, monkeypatch, 
     assert main(["complete", *chosen, *arguments]) == 2
     assert "needs an initial depth" in capsys.readouterr().err
     assert complete(*arguments, "--estimator", tmp_path) == 2
-    assert "model 'classical' starts from no initial depth: no --estimator" in capsys.readouterr().err
+    assert "model 'classical' starts from no initial depth" in capsys.readouterr().err

@@ -250,9 +250,10 @@ def test_auto_goes_by_the_sensors(monkeypatch, tmp_path, capsys):
 def test_a_preset_is_of_the_models_that_have_some(recording, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(shipped, "MODELS", tmp_path)
     save_checkpoint(create("auxiliary", preset="lite"), tmp_path / "auxiliary")
-    status, out, _ = evaluate(capsys, "--data", recording, "--preset", "lite", "--device", "cpu")
-    assert status == 0
-    assert "| classical " in out and "| auxiliary " in out
+    for names in ("all", "classical,auxiliary"):
+        status, out, _ = evaluate(capsys, "--data", recording, "--model", names, "--preset", "lite", "--device", "cpu")
+        assert status == 0
+        assert "| classical " in out and "| auxiliary " in out
 
 
 def test_damaged_frames_are_told_and_left_out(recording, monkeypatch, capsys):

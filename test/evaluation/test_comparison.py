@@ -9,7 +9,7 @@ from walls import wall
 
 from depth_completion_ros import DepthCompleter
 from depth_completion_ros.evaluation.comparison import UNDISTURBED, compare
-from depth_completion_ros.evaluation.degradations import OF_POINTS
+from depth_completion_ros.evaluation.degradations import OF_IMAGE, OF_POINTS
 from depth_completion_ros.evaluation.given import EVERYTHING, Given
 from depth_completion_ros.evaluation.metrics import depth_errors
 from depth_completion_ros.evaluation.plots import draw
@@ -97,6 +97,27 @@ def test_a_model_without_its_image_is_refused(results):
     none = needs_image[-1]
     assert none.condition == "no image at all" and none.frames == (0 if network.needs_image else 1)
     assert "refused" in report(needs_image)
+
+
+def test_depth_images_are_degraded_as_far_as_they_can_be():
+    network = DepthCompleter("auxiliary", device="cpu", preset="lite")
+    network.network.uses_image = network.network.image_optional = True
+    found = compare([wall(0)], {"seeing": network}, [Given(points=100)], degraded=True)
+    scored = {result.condition: result.frames for result in found}
+    assert scored == {UNDISTURBED: 1, **dict.fromkeys(OF_POINTS, 0), **dict.fromkeys(OF_IMAGE, 1)}
+    assert "refused" in report(found)
+
+
+def test_a_frame_that_cannot_be_filled_is_left_out_aloud(caplog):
+    calls = []
+
+    def sometimes(sparse):
+        calls.append(sparse)
+        return far(sparse) if len(calls) > 1 else np.full_like(sparse, np.nan)
+
+    (result,) = compare([wall(0), wall(1)], {"sometimes": sometimes}, [EVERYTHING])
+    assert result.frames == len(result.milliseconds) == 1
+    assert "of sometimes, everything, cannot be scored" in caplog.text
 
 
 def test_tables_say_what_was_found(results):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from depth_completion_ros.geometry.rotation import nearest_rotation, quaternion_of, rotation_of
+from depth_completion_ros.geometry.rotation import is_same_pose, nearest_rotation, quaternion_of, rotation_of
 
 SQRT_HALF = np.sqrt(0.5)
 
@@ -58,3 +58,12 @@ def test_the_nearest_rotation_undoes_rounding():
 def test_a_reflection_is_refused():
     with pytest.raises(ValueError, match="reflection"):
         nearest_rotation(np.diag([1, 1, -1]))
+
+
+def test_poses_are_the_same_but_for_rounding():
+    pose = np.eye(4)
+    pose[:3, 3] = 1000, 0, -1
+    for moved, same in ((1e-7, True), (1e-4, False)):
+        other = pose.copy()
+        other[0, 3] += moved
+        assert is_same_pose(pose, other) is same

@@ -70,7 +70,7 @@ def metrics(folder) -> dict:
 
 def test_a_bag_is_completed_and_scored_twice_alike(bag, tmp_path):
     for run in ("first", "second"):
-        launch = Launch("kitti.launch.py", f"dataset:={bag}", "lines:=16", f"output:={tmp_path / run}")
+        launch = Launch("kitti.launch.py", f"dataset:={bag},slop=0.01", "lines:=16", f"output:={tmp_path / run}")
         assert launch.wait() == 0, launch.text
         assert f"{FRAMES} frames, 0 lost" in launch.text
     summary = metrics(tmp_path / "first")
@@ -140,6 +140,8 @@ def test_interrupting_keeps_what_was_scored(bag, tmp_path):
     ("arguments", "message"),
     [
         (("dataset:=/nowhere",), "/nowhere does not exist"),
+        (("dataset:=synthetic,frames=some",), "frames='some', expected int"),
+        (("lines:=abc",), "lines:=abc is no number of type int"),
         (("model:=nonsense",), "unknown model 'nonsense'"),
     ],
 )

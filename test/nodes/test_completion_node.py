@@ -317,6 +317,7 @@ def test_no_work_without_listeners(robot):
         ({"device": "cuda:99"}, "device 'cuda:99'"),
         ({"model": "auxiliary", "device": "mps"}, "unknown device 'mps'"),
         ({"qos_overrides./points.subscription.reliability": "relible"}, "cannot activate"),
+        ({"qos_overrides./depth_completion/depth/image.publisher.reliability": "relible"}, "cannot configure"),
         ({"slop": "-1.0"}, "slop"),
         ({"sensor": "radar"}, "expected one of points, depth"),
         ({"extrinsic": "[1.0, 2.0]"}, "expected 0 or 16"),

@@ -2,8 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from depth_completion_ros.ros import running
+from depth_completion_ros.ros.running import fast_dds_profiles
+
+PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 
 PROGRAM = """
 import rclpy
@@ -58,3 +64,16 @@ def test_what_it_has_can_be_saved_where_it_was_cut_off():
 def test_what_fails_says_so(line, message):
     result = run(line)
     assert result.returncode == 1 and message in result.stderr
+
+
+def test_fast_dds_gets_room_under_both_names_unless_the_user_has_a_file_of_his_own(monkeypatch):
+    monkeypatch.setattr(running, "get_package_share_directory", lambda _: Path(__file__).parents[2])
+    for name in PROFILES:
+        monkeypatch.delenv(name, raising=False)
+    found = fast_dds_profiles()
+    assert set(found) == set(PROFILES)
+    assert all("<segment_size>" in Path(path).read_text() for path in found.values())
+    for name in PROFILES:
+        monkeypatch.setenv(name, "/mine.xml")
+        assert fast_dds_profiles() == {}
+        monkeypatch.delenv(name)

@@ -11,6 +11,7 @@ from depth_completion_ros.datasets.bag.storage import Recorded, Storage
 from depth_completion_ros.datasets.bag.topics import TRANSFORMS, BagTopics
 from depth_completion_ros.datasets.bag.transforms import TransformTree, frame_name
 from depth_completion_ros.geometry.camera import Camera
+from depth_completion_ros.geometry.projection import rigid_transform
 from depth_completion_ros.message_arrays import camera_of, is_rectified
 
 
@@ -40,7 +41,7 @@ class Calibration:
         self._bag = storage.path
         self._roles = topics
         self._rectified = rectified
-        self._extrinsic = None if extrinsic is None else np.array(extrinsic, np.float64)
+        self._extrinsic = None if extrinsic is None else rigid_transform(extrinsic)
         first = _first_messages(storage, topics)
         self._camera_frame = frame_name(first["image"].header.frame_id)
         self._sensor_frame = frame_name(first["points" if topics.points else "depth"].header.frame_id)
@@ -114,7 +115,7 @@ class Calibration:
                     return
         raise ValueError(
             f"{self._bag} has no transform from frame {self._sensor_frame!r} to {self._camera_frame!r}: give "
-            f"extrinsic=<4 x 4 matrix>; its transforms: {self._tree.describe()}"
+            f"extrinsic=<the 16 numbers of the matrix by rows, blanks between>; its transforms: {self._tree.describe()}"
         )
 
 

@@ -44,7 +44,8 @@ class BagSource(FrameSource):
         slop: largest difference between the stamps of an image and its scan, seconds.
         rectified: whether the images are rectified, so that P of camera_info counts and not K and D; None decides as
             :func:`is_rectified` says, which always does for a depth camera in another place.
-        extrinsic: (4, 4) rigid transform, depth sensor -> camera; None takes it from the bag.
+        extrinsic: (4, 4) rigid transform, depth sensor -> camera, or its 16 numbers by rows as a text with blanks
+            between; None takes it from the bag.
 
     Raises:
         FileNotFoundError: there is no such bag.
@@ -63,7 +64,7 @@ class BagSource(FrameSource):
         ground_truth: str = "",
         slop: float = 0.05,
         rectified: bool | None = None,
-        extrinsic: ArrayLike | None = None,
+        extrinsic: ArrayLike | str | None = None,
     ) -> None:
         path = Path(os.path.abspath(path))
         self.name = path.stem
@@ -71,7 +72,8 @@ class BagSource(FrameSource):
         given = BagTopics(image, camera_info, points, depth, depth_camera_info, ground_truth)
         self.topics = choose_topics(self._storage, given)
         self._slop = slop
-        self._calibration = Calibration(self._storage, self.topics, rectified, extrinsic)
+        matrix = _matrix(extrinsic) if isinstance(extrinsic, str) else extrinsic
+        self._calibration = Calibration(self._storage, self.topics, rectified, matrix)
         # The topics whose messages are matched by stamp -> what they are in a frame.
         self._roles = {
             topic: role
@@ -142,6 +144,14 @@ class BagSource(FrameSource):
     def _depth(self, item: Recorded) -> NDArray[np.float32]:
         decode = depth_array if self._storage.topics[item.topic].type == IMAGE else compressed_depth_array
         return decode(item.message)
+
+
+def _matrix(text: str) -> NDArray[np.float64]:
+    numbers = text.split()
+    try:
+        return np.array(numbers, np.float64).reshape(4, 4)
+    except ValueError as error:
+        raise ValueError(f"extrinsic {text!r} is not 16 numbers with blanks between") from error
 
 
 def _stamp(item: Recorded) -> int:

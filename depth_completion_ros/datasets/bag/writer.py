@@ -18,7 +18,7 @@ from rosbags.typesys import Stores, get_typestore
 from depth_completion_ros.datasets.bag.topics import CAMERA_INFO, IMAGE, KITTI, POINT_CLOUD, TRANSFORMS
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
-from depth_completion_ros.geometry.rotation import quaternion_of
+from depth_completion_ros.geometry.rotation import is_same_pose, quaternion_of
 
 CAMERA_FRAME: Final = "camera_color_left"
 LIDAR_FRAME: Final = "velo_link"
@@ -108,7 +108,7 @@ class _MessageWriter:
 
     def _write_extrinsic(self, frame: Frame) -> None:
         if self._extrinsic is not None:
-            if not np.array_equal(frame.extrinsic, self._extrinsic):
+            if not is_same_pose(frame.extrinsic, self._extrinsic):
                 raise ValueError(f"frame {frame.name or frame.stamp} has another extrinsic than the frames before it")
             return
         self._extrinsic = frame.extrinsic

@@ -6,7 +6,7 @@ import pytest
 from messages import Bag
 from recordings import depth_picture, picture, scan
 
-from depth_completion_ros.datasets import DamagedFrame
+from depth_completion_ros.datasets import DamagedFrame, open_source
 from depth_completion_ros.datasets.bag import BagSource
 from depth_completion_ros.geometry.camera import Camera
 
@@ -71,6 +71,13 @@ def test_without_a_transform_there_is_a_clear_error(tmp_path):
     with pytest.raises(ValueError, match=r"no transform from frame 'lidar' to 'camera'.*transforms: base -> lidar"):
         BagSource(bag.path)
     assert len(list(BagSource(bag.path, extrinsic=np.eye(4)))) == 1
+    matrix = np.eye(4)
+    matrix[0, 3] = 0.25
+    of_text = open_source(bag.path, extrinsic=" ".join(map(str, matrix.ravel())))
+    np.testing.assert_array_equal(next(iter(of_text)).extrinsic, matrix)
+    for wrong, complaint in (("1 0 0", "'1 0 0' is not 16 numbers"), ("1 " * 16, "not a rotation and a translation")):
+        with pytest.raises(ValueError, match=complaint):
+            BagSource(bag.path, extrinsic=wrong)
 
 
 def test_a_sensor_that_moves(tmp_path):

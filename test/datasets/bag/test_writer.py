@@ -99,6 +99,13 @@ def moved_sensor():
     return [first, replace(second, extrinsic=np.eye(4))]
 
 
+def test_a_sensor_that_rounding_moves_stands_still(tmp_path):
+    first, second, *_ = lidar_frames()
+    frames = [first, replace(second, extrinsic=second.extrinsic + np.array([[0, 0, 0, 1e-15]] * 3 + [[0] * 4]))]
+    assert not np.array_equal(frames[1].extrinsic, second.extrinsic)
+    assert write_bag(tmp_path / "bag", frames) == 2
+
+
 @pytest.mark.parametrize(
     ("frames", "complaint"),
     [
