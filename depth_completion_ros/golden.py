@@ -78,5 +78,6 @@ def golden_frame() -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
 
 def _complete(folder: Path) -> Completion:
     completer = DepthCompleter(AUTO, "cpu", checkpoint=folder)
-    completer.execution = Execution()  # in float32, which every processor computes alike
+    channels_last = completer.network.channels_last
+    completer.execution = Execution(channels_last=channels_last)  # in float32, which every processor computes alike
     return completer(*golden_frame())

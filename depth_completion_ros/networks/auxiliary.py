@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.gaps import fill_gaps, mean_measurement
-from depth_completion_ros.networks.layers import conv_block, conv_in_float32, residual_stage, upsample_block
+from depth_completion_ros.networks.layers import conv_block, conv_in_float32, padded, residual_stage, upsample_block
 from depth_completion_ros.networks.lite import (
     GuidedUpsample,
     LiteNetwork,
@@ -89,18 +89,13 @@ def auxiliary(preset: str = "paper") -> AuxiliaryReconstruction | AuxiliaryLite:
 
 @dataclass
 class AuxiliaryOutput(NetworkOutput):
-    """What the network answers.
+    """What the network answers, with the image while it is trained.
 
     Attributes:
-        gray: (N, 1, H, W) the reconstructed image, grey values of 0..255 but without bounds; None but in training.
-        confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of preset ``lite``.
-        spread_depth: (N, 1, H, W) metres, as the measurements spread of themselves, of preset ``lite`` while it is
-            trained.
+        gray: (N, 1, H, W) the reconstructed image, grey values of 0..255 but without bounds.
     """
 
-    gray: Tensor | None
-    confidence_logit: Tensor | None = None
-    spread_depth: Tensor | None = None
+    gray: Tensor | None = None
 
 
 class AuxiliaryReconstruction(CompletionNetwork):
@@ -127,7 +122,7 @@ class AuxiliaryReconstruction(CompletionNetwork):
     ) -> AuxiliaryOutput:
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`."""
         height, width = sparse_depth.shape[-2:]
-        sparse_depth = _padded(sparse_depth, _STRIDE)
+        sparse_depth = padded(sparse_depth.float(), _STRIDE)
         scale = mean_measurement(sparse_depth)
         relative = sparse_depth / scale.clamp(min=1e-3)
         maps = self.encoder(relative.to(self.depth_decoder.head.weight.dtype))
@@ -137,7 +132,7 @@ class AuxiliaryReconstruction(CompletionNetwork):
         if image_features is not None:
             gray = 255 * self.image_decoder(image_features)[..., :height, :width]
         confidence = _agreement(depth.detach(), sparse_depth)
-        return AuxiliaryOutput(depth[..., :height, :width], confidence[..., :height, :width], gray)
+        return AuxiliaryOutput(depth[..., :height, :width], confidence[..., :height, :width], gray=gray)
 
 
 class AuxiliaryLite(LiteNetwork):
@@ -155,17 +150,15 @@ class AuxiliaryLite(LiteNetwork):
         self.head = nn.Conv2d(size.decoder, 2, 3, padding=1)  # a correction, and the logit of the confidence
         start_at(self.head, [0.0, 0.0])
         self.spreading = Spreading(size.decoder)
-        self.upsample = GuidedUpsample(size.decoder, corrects=False)
+        self.upsample = GuidedUpsample(size.decoder)
         self.image_decoder = _LiteImageDecoder(2 * size.extractor[-1], size.decoder)
-        # Lets every convolution answer in it, which CPUs are faster by half in.
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(
         self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None
     ) -> AuxiliaryOutput:
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`."""
         height, width = sparse_depth.shape[-2:]
-        sparse_depth = _padded(sparse_depth, _LITE_STRIDE)
+        sparse_depth = padded(sparse_depth.float(), _LITE_STRIDE)
         known = look_around(sparse_depth)
         last, skips = self.encoder(_tell(sparse_depth, known).to(self.head.weight.dtype))
         depth_features, image_features = self.extractors(self.context(last), skips)
@@ -175,21 +168,18 @@ class AuxiliaryLite(LiteNetwork):
         measured = known.count > 0
         depth = continue_upright(known.plane + bounded(correction, known.deviation), measured)
         depth, spread = self.spreading(spreading, depth, known.measured, measured)
-        anything = known.anything
         logit = doubled(logit)
-        logs, gray = [self.upsample.combine(upsampling, depth)], None
-        if image_features is not None:
-            gray = 255 * self.image_decoder(image_features)[..., :height, :width]
-            logs.append(doubled(spread))  # for the loss
-        depth, *of_loss = (anything * (known.scale + each).exp()[..., :height, :width] for each in logs)
-        confidence, logit = (each[..., :height, :width] for each in (anything * logit.sigmoid(), logit))
-        return AuxiliaryOutput(depth, confidence, gray, logit, *of_loss)
+        confidence = known.anything * logit.sigmoid()
 
+        def metres(log_depth: Tensor) -> Tensor:
+            return known.anything * (known.scale + log_depth).exp()[..., :height, :width]
 
-def _padded(sparse_depth: Tensor, stride: int) -> Tensor:
-    """To whole cells of the coarsest map, at the end, so that no pixel moves."""
-    height, width = sparse_depth.shape[-2:]
-    return functional.pad(sparse_depth.float(), (0, -width % stride, 0, -height % stride))
+        depth = metres(self.upsample.combine(upsampling, depth))
+        output = AuxiliaryOutput(depth, confidence[..., :height, :width], logit[..., :height, :width])
+        if image_features is not None:  # for the loss
+            output.gray = 255 * self.image_decoder(image_features)[..., :height, :width]
+            output.spread_depth = metres(doubled(spread))
+        return output
 
 
 def _tell(sparse_depth: Tensor, known: Surroundings) -> Tensor:

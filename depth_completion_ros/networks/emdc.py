@@ -7,15 +7,17 @@ workshops. The layers, which the paper leaves open, are those of the authors' pu
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from depth_completion_ros.networks.emdc_lite import EMDCLite, EMDCOutput
-from depth_completion_ros.networks.layers import conv_block
+from depth_completion_ros.networks.emdc_lite import EMDCLite
+from depth_completion_ros.networks.layers import conv_block, exact, padded
 from depth_completion_ros.networks.mobilenet import MobileNetV2
 from depth_completion_ros.networks.propagation.funnel import FunnelPropagation
-from depth_completion_ros.networks.registry import CompletionNetwork, register
+from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, register
 
 _STRIDE = 32  # of the encoder's last features
 _DECODER = (160, 96, 64, 32, 24)  # channels from 1/16 up to 1
@@ -50,6 +52,22 @@ def emdc(preset: str = "paper", *, depth_norm: bool = True) -> EMDC | EMDCLite:
             raise ValueError("emdc: depth_norm False is an option of preset 'paper', not of 'lite'")
         return EMDCLite()
     return EMDC(depth_norm)
+
+
+@dataclass(kw_only=True)
+class EMDCOutput(NetworkOutput):
+    """What EMDC answers, with what it blended; depths can be negative before training.
+
+    Attributes:
+        local_depth: (N, 1, H, W) metres, of the branch that refines around the measurements.
+        global_depth: likewise, of the branch that sees the whole image.
+        local_weight: (N, 1, H, W) share of the local depth in the blend: the confidence times a factor that is learned
+            from 0 on, without bounds. The global depth has the rest.
+    """
+
+    local_depth: Tensor
+    global_depth: Tensor
+    local_weight: Tensor
 
 
 class EMDC(CompletionNetwork):
@@ -90,11 +108,7 @@ class EMDC(CompletionNetwork):
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`."""
         assert image is not None
         height, width = sparse_depth.shape[-2:]
-        # At the end, so that no pixel moves.
-        padding = (0, -width % _STRIDE, 0, -height % _STRIDE)
-        if any(padding):
-            image = functional.pad(image, padding, mode="replicate")
-            sparse_depth = functional.pad(sparse_depth, padding)
+        image, sparse_depth = padded(image, _STRIDE, "replicate"), padded(sparse_depth, _STRIDE)
 
         scale = torch.ones_like(sparse_depth[:, :, :1, :1])
         relative = sparse_depth
@@ -159,7 +173,7 @@ def _conv_to_map(conv: nn.Conv2d, features: Tensor) -> Tensor:
     A single output channel leaves vector units idle: here every row of the kernel makes a channel, and their sum,
     each moved by its row, is the answer. On a CPU, a 7x7 convolution of 56 channels is four times faster this way.
     """
-    with torch.autocast(features.device.type, enabled=False):
+    with exact(features.device):
         weight = conv.weight.float()
         size, height = weight.shape[-1], features.shape[-2]
         rows = functional.conv2d(features.float(), weight.permute(2, 1, 0, 3), padding=(0, size // 2))

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from depth_completion_ros.networks.layers import conv_block
+from depth_completion_ros.networks.layers import conv_block, padded
 from depth_completion_ros.networks.lite import (
     DecoderStage,
     GuidedUpsample,
@@ -55,23 +55,16 @@ _DOUBTS = 3
 
 
 @dataclass
-class EMDCOutput(NetworkOutput):
-    """What EMDC answers; depths are (N, 1, H, W) metres and, like the final one, can be negative before training.
+class EMDCLiteOutput(NetworkOutput):
+    """What EMDC answers in preset ``lite``, with the depths of its branches while it is trained.
 
     Attributes:
-        confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of preset ``lite``, which is trained to tell it.
-        local_depth: of the branch that refines around the measurements; of preset ``lite`` while it is trained.
-        global_depth: of the branch that sees the whole image; likewise.
-        spread_depth: as the measurements spread of themselves, of preset ``lite`` while it is trained.
-        local_weight: (N, 1, H, W) share of the local depth in the blend, of preset ``paper``: the confidence times a
-            factor that is learned from 0 on, without bounds. The global depth has the rest.
+        local_depth: (N, 1, H, W) metres, of the branch that refines around the measurements.
+        global_depth: likewise, of the branch that sees the whole image.
     """
 
-    confidence_logit: Tensor | None = None
     local_depth: Tensor | None = None
     global_depth: Tensor | None = None
-    spread_depth: Tensor | None = None
-    local_weight: Tensor | None = None
 
 
 class EMDCLite(LiteNetwork):
@@ -98,19 +91,18 @@ class EMDCLite(LiteNetwork):
         self.propagation = FunnelPropagation(features, _FUNNEL)
         _keep_most(self.propagation)
         self.spreading = Spreading(features)
-        self.upsample = GuidedUpsample(features, corrects=False)
+        self.upsample = GuidedUpsample(features)
         self.confidence = nn.Conv2d(_LOCAL + features, 1, 3, padding=1)
         self.confidence_of_doubts = nn.Conv2d(_DOUBTS, 1, 3, padding=1, bias=False)
-        # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None) -> EMDCOutput:
+    def forward(
+        self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None
+    ) -> EMDCLiteOutput:
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`."""
         assert image is not None
         height, width = sparse_depth.shape[-2:]
-        padding = (0, -width % _STRIDE, 0, -height % _STRIDE)  # at the end, so that no pixel moves
-        known = look_around(functional.pad(sparse_depth.float(), padding))
-        features = self._features(functional.pad(image, padding, mode="replicate"), known)
+        known = look_around(padded(sparse_depth.float(), _STRIDE))
+        features = self._features(padded(image, _STRIDE, "replicate"), known)
         correction, spreading, upsampling = answers(features, self.global_head, self.spreading.head, self.upsample.head)
         global_depth = known.plane + bounded(correction, known.deviation)
 
@@ -126,13 +118,17 @@ class EMDCLite(LiteNetwork):
         chosen, spread = self.spreading(spreading, blended.exp(), known.measured.exp(), measured)
         depth = self._propagate(features, chosen.clamp(min=_NEAREST).log(), measured)
 
-        logs = [self.upsample.combine(upsampling, depth)]
-        if self.training:  # for the loss
-            logs += [doubled(local_depth), doubled(global_depth), doubled(spread.log())]
-        anything = known.anything
-        depth, *of_loss = (anything * (known.scale + each).exp()[..., :height, :width] for each in logs)
         logit = doubled(logit + self.confidence_of_doubts(told[:, 2:]))[..., :height, :width]
-        return EMDCOutput(depth, anything * logit.sigmoid(), logit, *of_loss)
+
+        def metres(log_depth: Tensor) -> Tensor:
+            return known.anything * (known.scale + log_depth).exp()[..., :height, :width]
+
+        depth = metres(self.upsample.combine(upsampling, depth))
+        output = EMDCLiteOutput(depth, known.anything * logit.sigmoid(), logit)
+        if self.training:  # for the loss
+            output.local_depth, output.global_depth = metres(doubled(local_depth)), metres(doubled(global_depth))
+            output.spread_depth = metres(doubled(spread.log()))
+        return output
 
     def _features(self, image: Tensor, known: Surroundings) -> Tensor:
         """The decoder's, at half size."""

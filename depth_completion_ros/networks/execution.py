@@ -67,9 +67,16 @@ EVERY_WAY = tuple(Execution(half, channels_last) for half in (False, True) for c
 
 
 def on_cpu(network: CompletionNetwork) -> Execution:
-    """How a CPU runs a network: in bfloat16 if the processor has instructions for it, and the network allows it."""
+    """How a CPU runs a network, which is prepared for it.
+
+    That is in the memory format that the network asks for, and in bfloat16 if the processor has instructions for it and
+    the network allows it.
+    """
     capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # of the latest PyTorch only
-    return Execution(half=network.half_on_cpu and any(capabilities.get(name) for name in _BFLOAT16))
+    half = network.half_on_cpu and any(capabilities.get(name) for name in _BFLOAT16)
+    way = Execution(half, network.channels_last)
+    way.prepare(network)
+    return way
 
 
 def fastest(network: CompletionNetwork, inputs: Inputs, ways: Sequence[Execution] = EVERY_WAY) -> Execution:

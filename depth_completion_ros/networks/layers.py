@@ -67,11 +67,21 @@ def crop_to(features: Tensor, reference: Tensor) -> Tensor:
     return features[..., : reference.shape[-2], : reference.shape[-1]]
 
 
+def padded(maps: Tensor, stride: int, mode: str = "constant", *, least: int = 1) -> Tensor:
+    """Pads (N, C, H, W) to whole cells of ``stride`` pixels, and ``least`` pixels, at the end, so that no pixel moves.
+
+    What is added is 0, or with ``mode`` "replicate" what is at the border.
+    """
+    bottom, right = (-(-max(size, least) // stride) * stride - size for size in maps.shape[-2:])
+    return functional.pad(maps, (0, right, 0, bottom), mode)
+
+
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
     """What is computed from float32 inside stays float32: without autocast, and on a GPU without TF32.
 
-    TF32 has the 10 bits of half precision, and PyTorch lets cuDNN convolve in it unless it is told otherwise.
+    TF32 has the 10 bits of half precision, and PyTorch lets cuDNN convolve in it unless it is told otherwise, by a flag
+    of the whole process: networks must not run in two threads of one process at a time.
     """
     allowed = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = False

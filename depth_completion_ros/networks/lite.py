@@ -35,6 +35,7 @@ class LiteNetwork(CompletionNetwork):
 
     confidence_meaning = "the probability that the depth is within 5 % of the truth, as far as training taught it"
     half_on_cpu = True
+    channels_last = True
 
 
 def contrasts(image: Tensor, mean: tuple[float, float, float], std: tuple[float, float, float]) -> Tensor:
@@ -133,31 +134,24 @@ class DecoderStage(nn.Module):
 
 
 class GuidedUpsample(nn.Module):
-    """Doubles maps: each new pixel combines the four old ones nearest to it. Before, it may correct the depth.
+    """Doubles maps: each new pixel combines the four old ones nearest to it.
 
     That keeps edges sharp (after Teed and Deng, "RAFT", ECCV 2020).
 
     Args:
         width: channels of the features that tell how.
-        corrects: whether it corrects the depth.
     """
 
-    def __init__(self, width: int, *, corrects: bool = True) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.head = nn.Conv2d(width, 4 * 4, 3, padding=1)
-        self.correction = nn.Conv2d(width, 1, 3, padding=1) if corrects else None
-        if self.correction is not None:
-            start_at(self.correction, [0.0])
 
     def forward(self, features: Tensor, maps: Tensor) -> Tensor:
-        """Features (N, width, h, w) and maps (N, C, h, w), the first log depth -> (N, C, 2 h, 2 w), float32."""
-        if self.correction is None:
-            return self.combine(self.head(features), maps)
-        answer, correction = answers(features, self.head, self.correction)
-        return self.combine(answer, torch.cat([maps[:, :1] + limited(correction), maps[:, 1:]], 1))
+        """Features (N, width, h, w) and maps (N, C, h, w) -> (N, C, 2 h, 2 w), float32."""
+        return self.combine(self.head(features), maps)
 
     def combine(self, answer: Tensor, maps: Tensor) -> Tensor:
-        """The same without a correction, of what the ``head`` answered, (N, 16, h, w)."""
+        """The same, of what the ``head`` answered, (N, 16, h, w)."""
         height, width = maps.shape[-2:]
         weights = _by_maps(answer).unflatten(1, (4, 4)).softmax(2)
         padded = functional.pad(maps, (1, 1, 1, 1), mode="replicate")

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.gaps import mean_measurement
-from depth_completion_ros.networks.layers import conv_in_float32
+from depth_completion_ros.networks.layers import conv_in_float32, padded
 from depth_completion_ros.networks.magaconv_layers import BidFusion, ColorEncoder, DepthEncoder, GatedUpsample
 from depth_completion_ros.networks.magaconv_lite import MagaConvLite
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, register
@@ -75,11 +75,9 @@ class MagaConvNetwork(CompletionNetwork):
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`."""
         assert image is not None
         height, width = sparse_depth.shape[-2:]
-        # At the end, so that no pixel moves.
-        padding = (0, -width % _STRIDE, 0, -height % _STRIDE)
         dtype = self.decoder.head.weight.dtype
-        image = functional.pad(image.to(dtype), padding, mode="replicate")
-        sparse_depth = functional.pad(sparse_depth.float(), padding, mode="replicate")
+        image = padded(image.to(dtype), _STRIDE, "replicate")
+        sparse_depth = padded(sparse_depth.float(), _STRIDE, "replicate")  # with zeros, the border would be a hole
         scale = mean_measurement(sparse_depth)
         relative = sparse_depth / scale.clamp(min=1e-3)
 

@@ -21,14 +21,12 @@ the paper but not their sizes:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.gaps import blurred, fill_gaps, gaussian
-from depth_completion_ros.networks.layers import conv_in_float32
+from depth_completion_ros.networks.layers import conv_in_float32, padded
 from depth_completion_ros.networks.lite import (
     GuidedUpsample,
     LiteNetwork,
@@ -52,17 +50,6 @@ _LINKED, _TRUSTED, _FARTHEST = 2.0, 2.0, -8.0
 _MOST_TRUSTED = 5.0  # logarithm
 
 
-@dataclass
-class MagaConvOutput(NetworkOutput):
-    """What the network answers.
-
-    Attributes:
-        confidence_logit: (N, 1, H, W) whose sigmoid the confidence is.
-    """
-
-    confidence_logit: Tensor
-
-
 class MagaConvLite(LiteNetwork):
     """See the module. Takes images of any size; the depth of one without any measurement is 0."""
 
@@ -77,23 +64,17 @@ class MagaConvLite(LiteNetwork):
         self.to_half = GatedUpsample(quarter, 3 * half + _TOLD, half)
         self.spread = nn.Conv2d(half, 4, 3, padding=1)
         start_at(self.spread, [_LINKED, _LINKED, _TRUSTED, _FARTHEST])
-        self.to_full = GuidedUpsample(half, corrects=False)
+        self.to_full = GuidedUpsample(half)
         self.head = nn.Conv2d(half, 2 * 4, 3, padding=1)
         start_at(self.head, [0.0] * 2 * 4)
-        # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(
-        self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None
-    ) -> MagaConvOutput:
+    def forward(self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None) -> NetworkOutput:
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`."""
         assert image is not None
         height, width = sparse_depth.shape[-2:]
-        padding = (0, -width % _STRIDE, 0, -height % _STRIDE)  # at the end, so that no pixel moves
         dtype = self.head.weight.dtype
-        image = functional.pad(image, padding, mode="replicate")
-        image = contrasts(image, self.image_mean, self.image_std).to(dtype)
-        sparse_depth = functional.pad(sparse_depth.float(), padding, mode="replicate")
+        image = contrasts(padded(image, _STRIDE, "replicate"), self.image_mean, self.image_std).to(dtype)
+        sparse_depth = padded(sparse_depth.float(), _STRIDE, "replicate")  # with zeros, the border would be a hole
         known = look_around(sparse_depth)
         measured = sparse_depth > 0
         log_depth = torch.where(measured, torch.where(measured, sparse_depth, 1).log() - known.scale, 0)
@@ -117,7 +98,7 @@ class MagaConvLite(LiteNetwork):
         anything = known.anything
         depth = anything * (known.scale + base + bounded(correction, doubled(known.deviation))).exp()
         maps = depth, anything * logit.sigmoid(), logit
-        return MagaConvOutput(*(each[..., :height, :width] for each in maps))
+        return NetworkOutput(*(each[..., :height, :width] for each in maps))
 
     def _spread(self, features: Tensor, known: Surroundings) -> Tensor:
         """(N, half, h, w) features -> (N, 1, h, w) depth, over that of the mean measurement, as far as it spreads."""

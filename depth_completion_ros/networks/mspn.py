@@ -7,7 +7,7 @@ implementation.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +15,10 @@ from torch.nn import functional
 
 from depth_completion_ros.networks.completionformer import CHANNELS, CompletionFormerEncoder
 from depth_completion_ros.networks.layers import conv_in_float32, upsample_block
-from depth_completion_ros.networks.mspn_lite import MSPNLite, MSPNOutput, check_initial_depth
+from depth_completion_ros.networks.mspn_lite import MSPNLite, check_initial_depth
 from depth_completion_ros.networks.nafnet import ChannelNorm, NAFBlock
 from depth_completion_ros.networks.propagation.masked import MaskedPropagation, iteration_count
-from depth_completion_ros.networks.registry import CompletionNetwork, register
+from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, register
 
 Mode = Literal["conventional", "sdr"]
 Rules = Literal["kitti", "nyu"]
@@ -45,13 +45,7 @@ def mspn(preset: str = "paper", *, mode: Mode = "conventional", rules: Rules = "
             a monocular estimate in metres.
         rules: how a step changes the depth. ``kitti``: every pixel takes the mean of its window. ``nyu``: measured
             pixels keep their measurement and, in mode ``sdr``, others change as far as their mask says.
-
-    Raises:
-        ValueError: an option has none of these values.
     """
-    for name, value, known in (("mode", mode, get_args(Mode)), ("rules", rules, get_args(Rules))):
-        if value not in known:
-            raise ValueError(f"mspn: unknown {name} {value!r}; available: {', '.join(known)}")
     return MSPNLite(mode, rules) if preset == "lite" else MSPN(mode, rules)
 
 
@@ -70,9 +64,7 @@ class MSPN(CompletionNetwork):
         self.propagation = MaskedPropagation(channels)
         self.second_propagation = MaskedPropagation(channels) if mode == "sdr" else None
 
-    def forward(
-        self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None
-    ) -> MSPNOutput:
+    def forward(self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None) -> NetworkOutput:
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`.
 
         Raises:
@@ -95,7 +87,7 @@ class MSPN(CompletionNetwork):
             # Starts from the mask of the measurements again, to make good what the monocular depth did around them.
             depth = torch.where(measured, sparse_depth, depth)
             depth, mask = self._propagate(self.second_propagation, guidance, depth, sparse_depth, _SECOND_ITERATIONS)
-        return MSPNOutput(depth.clamp(min=0), mask.clamp(0, 1), initial_depth=initial)
+        return NetworkOutput(depth.clamp(min=0), mask.clamp(0, 1), initial_depth=initial)
 
     def _propagate(
         self, layer: MaskedPropagation, guidance: Tensor, depth: Tensor, sparse_depth: Tensor, iterations: int

@@ -23,12 +23,11 @@ Ours, after Jun et al. (CVPR 2024, see :mod:`~depth_completion_ros.networks.mspn
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from depth_completion_ros.networks.layers import padded
 from depth_completion_ros.networks.lite import (
     DecoderStage,
     EncoderStage,
@@ -57,23 +56,6 @@ _TRUST = 2.0  # logit, before training, of the trust in a measurement that fits 
 _SPREAD_ROOT = 4.0
 _START_BLUR = 0.7  # cells
 _CHOICE = (-1.0, 0.0)  # logits, before training, of what is propagated, and the plane
-
-
-@dataclass
-class MSPNOutput(NetworkOutput):
-    """What MSPN answers; preset ``lite`` the depths before the final one only while it is trained.
-
-    Attributes:
-        confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of a network that is trained to tell it.
-        initial_depth: (N, 1, H, W) metres before propagation.
-        propagated_depth: (N, 1, H, W) metres right after it, of a network that goes on from there.
-        spread_depth: (N, 1, H, W) metres, as the measurements spread of themselves, of a network that lets them.
-    """
-
-    confidence_logit: Tensor | None = None
-    initial_depth: Tensor | None = None
-    propagated_depth: Tensor | None = None
-    spread_depth: Tensor | None = None
 
 
 def check_initial_depth(network: CompletionNetwork, initial_depth: Tensor | None) -> Tensor | None:
@@ -107,20 +89,18 @@ class MSPNLite(LiteNetwork):
         self.decode_sixteenth = DecoderStage(last, sixteenth)
         self.decode_eighth = DecoderStage(sixteenth, eighth)
         self.propagation = _Propagation(eighth, keep_measured=rules == "nyu")
-        self.upsample_eighth = GuidedUpsample(eighth)
+        self.upsample_eighth = _CorrectingUpsample(eighth)
         self.decode_quarter = DecoderStage(eighth, quarter, found=2)
-        self.upsample_quarter = GuidedUpsample(quarter)
+        self.upsample_quarter = _CorrectingUpsample(quarter)
         self.decode_half = DecoderStage(quarter, half, found=2)
         self.choice = nn.Conv2d(half, len(_CHOICE), 3, padding=1)
         start_at(self.choice, _CHOICE)
         self.spreading = Spreading(half)
-        self.upsample_half = GuidedUpsample(half, corrects=False)
+        self.upsample_half = GuidedUpsample(half)
         self.confidence = nn.Conv2d(half, 1, 3, padding=1)
         self.confidence_of_doubts = nn.Conv2d(4, 1, 3, padding=1, bias=False)
-        # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None) -> MSPNOutput:
+    def forward(self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None) -> NetworkOutput:
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`.
 
         Raises:
@@ -129,16 +109,14 @@ class MSPNLite(LiteNetwork):
         assert image is not None
         initial_depth = check_initial_depth(self, initial_depth)
         height, width = sparse_depth.shape[-2:]
-        padding = _padding(height, width)
-        image = functional.pad(image, padding, mode="replicate")
-        sparse_depth = functional.pad(sparse_depth.float(), padding)
-
+        image = _padded(image, "replicate")
+        sparse_depth = _padded(sparse_depth.float())
         known = look_around(sparse_depth)
         scale = known.scale
         iterations = iteration_count(known.covered(_CELL), minimum=_LEAST_ITERATIONS, window=_WINDOW)
         estimate = None
         if initial_depth is not None:
-            estimate = functional.pad(initial_depth, padding, mode="replicate").clamp(min=1e-3).log() - scale
+            estimate = _padded(initial_depth, "replicate").clamp(min=1e-3).log() - scale
         skips = self._encode(image, known, estimate)
         features = self.decode_sixteenth(skips[4], skips[3])
         features = self.decode_eighth(features, skips[2])
@@ -164,12 +142,16 @@ class MSPNLite(LiteNetwork):
         depth, spread = self.spreading(spreading, depth, known.measured, measured)
         logit = logit + self.confidence_of_doubts(torch.cat([known.doubts(), mask], 1).to(features.dtype))
         logit = doubled(logit)[..., :height, :width]
-        logs = [self.upsample_half.combine(upsampling, depth)]
+
+        def metres(log_depth: Tensor) -> Tensor:
+            return (scale + log_depth).exp()[..., :height, :width]
+
+        output = NetworkOutput(metres(self.upsample_half.combine(upsampling, depth)), logit.sigmoid(), logit)
         if self.training:  # for the loss
             initial = functional.interpolate(initial, image.shape[-2:], mode="bilinear", align_corners=False)
-            logs += [initial, doubled(propagated), doubled(spread)]
-        depth, *of_loss = ((scale + each).exp()[..., :height, :width] for each in logs)
-        return MSPNOutput(depth, logit.sigmoid(), logit, *of_loss)
+            output.initial_depth, output.propagated_depth = metres(initial), metres(doubled(propagated))
+            output.spread_depth = metres(doubled(spread))
+        return output
 
     def _encode(self, image: Tensor, known: Surroundings, estimate: Tensor | None) -> list[Tensor]:
         """The maps at 1/2, 1/4, 1/8, 1/16 and 1/32."""
@@ -186,6 +168,19 @@ class MSPNLite(LiteNetwork):
             maps.append(features)
             depth = functional.avg_pool2d(depth, 2, ceil_mode=True)
         return maps
+
+
+class _CorrectingUpsample(GuidedUpsample):
+    """Corrects the depth before it doubles the maps, of which that is the first, as a logarithm."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.correction = nn.Conv2d(width, 1, 3, padding=1)
+        start_at(self.correction, [0.0])
+
+    def forward(self, features: Tensor, maps: Tensor) -> Tensor:
+        answer, correction = answers(features, self.head, self.correction)
+        return self.combine(answer, torch.cat([maps[:, :1] + limited(correction), maps[:, 1:]], 1))
 
 
 class _Propagation(nn.Module):
@@ -233,8 +228,6 @@ def _spreadable(log_depth: Tensor) -> Tensor:
     return (-log_depth / _SPREAD_ROOT).exp()
 
 
-def _padding(height: int, width: int) -> tuple[int, int, int, int]:
-    """Right and below, so that no pixel moves: to whole cells of every scale, and to one window."""
-    least = _CELL * _WINDOW
-    right, below = (-(-max(size, least) // _LARGEST_CELL) * _LARGEST_CELL - size for size in (width, height))
-    return 0, right, 0, below
+def _padded(maps: Tensor, mode: str = "constant") -> Tensor:
+    """To whole cells of every scale, and to one window."""
+    return padded(maps, _LARGEST_CELL, mode, least=_CELL * _WINDOW)

@@ -8,8 +8,8 @@ Completion", ECCV 2020. The layers are those of the authors' public implementati
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from depth_completion_ros.networks.layers import (
     residual_stage,
     upsample_block,
 )
-from depth_completion_ros.networks.nlspn_lite import NLSPNLite, NLSPNOutput
+from depth_completion_ros.networks.nlspn_lite import NLSPNLite
 from depth_completion_ros.networks.propagation.neighbours import (
     GRID,
     GRID_STEPS,
@@ -33,28 +33,18 @@ from depth_completion_ros.networks.propagation.neighbours import (
     split_prediction,
 )
 from depth_completion_ros.networks.propagation.non_local import propagate
-from depth_completion_ros.networks.registry import CompletionNetwork, register
+from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, register
 
+Backbone = Literal["resnet34", "resnet18"]
 
-@dataclass(frozen=True)
-class Size:
-    """Widths and depths of the network; scales are 1, 1/2, 1/4, 1/8 and 1/16 of the image."""
-
-    image_stem: int
-    depth_stem: int
-    encoder: tuple[int, int, int, int, int]
-    blocks: tuple[int, int, int, int]
-    decoder: tuple[int, int, int, int]  # from 1/8 up to 1
-    depth_head: int
-    guidance_head: int
-    confidence_head: int
-    steps: int
-
-
-_RESNET34 = Size(
-    48, 16, (64, 128, 256, 512, 512), (3, 4, 6, 3), (256, 128, 64, 64),
-    depth_head=64, guidance_head=64, confidence_head=32, steps=18,
-)  # fmt: skip
+# Channels; scales are 1, 1/2, 1/4, 1/8 and 1/16 of the image.
+_IMAGE_STEM, _DEPTH_STEM = 48, 16
+_ENCODER = (64, 128, 256, 512, 512)
+_DECODER = (256, 128, 64, 64)  # from 1/8 up to 1
+_DEPTH_HEAD, _GUIDANCE_HEAD, _CONFIDENCE_HEAD = 64, 64, 32
+# Residual blocks of the first four scales.
+_BLOCKS: dict[Backbone, tuple[int, int, int, int]] = {"resnet34": (3, 4, 6, 3), "resnet18": (2, 2, 2, 2)}
+_STEPS = 18
 
 
 @register(
@@ -66,7 +56,7 @@ _RESNET34 = Size(
 def nlspn(
     preset: str = "paper",
     *,
-    backbone: Literal["resnet34", "resnet18"] = "resnet34",
+    backbone: Backbone = "resnet34",
     affinity: Affinity = "TGASS",
     sampling: Sampling = "consistent",
     preserve_input: bool = False,
@@ -83,15 +73,8 @@ def nlspn(
         preserve_input: put the measurements back before every step.
 
     Raises:
-        ValueError: an option has none of these values, or preset ``lite`` does not have it.
+        ValueError: preset ``lite`` does not have an option.
     """
-    for name, value, known in (
-        ("backbone", backbone, ("resnet34", "resnet18")),
-        ("affinity", affinity, get_args(Affinity)),
-        ("sampling", sampling, get_args(Sampling)),
-    ):
-        if value not in known:
-            raise ValueError(f"nlspn: unknown {name} {value!r}; available: {', '.join(known)}")
     if preset == "lite":
         given = {"backbone": backbone, "affinity": affinity, "sampling": sampling, "preserve_input": preserve_input}
         standard = inspect.signature(nlspn).parameters
@@ -99,8 +82,20 @@ def nlspn(
             if option != standard[name].default:
                 raise ValueError(f"nlspn: {name} {option!r} is an option of preset 'paper', not of 'lite'")
         return NLSPNLite()
-    size = _RESNET34 if backbone == "resnet34" else replace(_RESNET34, blocks=(2, 2, 2, 2))
-    return NLSPN(size, affinity, sampling, preserve_input)
+    return NLSPN(backbone, affinity, sampling, preserve_input)
+
+
+@dataclass(kw_only=True)
+class NLSPNOutput(NetworkOutput):
+    """What NLSPN answers, with its neighbours.
+
+    Attributes:
+        displacement: (N, 8, 2, H, W) rows and columns, in pixels, from each pixel to where neighbours' depth is read.
+        affinity: (N, 8, H, W) normalised affinities of the neighbours; the pixel's own is 1 minus their sum.
+    """
+
+    displacement: Tensor
+    affinity: Tensor
 
 
 class NLSPN(CompletionNetwork):
@@ -109,36 +104,36 @@ class NLSPN(CompletionNetwork):
     grid: Tensor
     confidence_meaning = "how far the initial depth of a pixel may spread to others; learned, not calibrated"
 
-    def __init__(self, size: Size, affinity: Affinity, sampling: Sampling, preserve_input: bool) -> None:
+    def __init__(self, backbone: Backbone, affinity: Affinity, sampling: Sampling, preserve_input: bool) -> None:
         super().__init__()
         self.sampling: Sampling = sampling
         self.preserve_input = preserve_input
-        self.steps = size.steps
-        stem = size.image_stem + size.depth_stem
+        stem = _IMAGE_STEM + _DEPTH_STEM
         leaky = nn.LeakyReLU(0.2, inplace=True)
 
-        self.image_stem = conv_block(3, size.image_stem, norm=False, activation=leaky)
-        self.depth_stem = conv_block(1, size.depth_stem, norm=False, activation=leaky)
-        full, half, quarter, eighth, sixteenth = size.encoder
+        self.image_stem = conv_block(3, _IMAGE_STEM, norm=False, activation=leaky)
+        self.depth_stem = conv_block(1, _DEPTH_STEM, norm=False, activation=leaky)
+        full, half, quarter, eighth, sixteenth = _ENCODER
+        blocks = _BLOCKS[backbone]
         self.encoder = nn.ModuleList(
             [
-                residual_stage(stem, full, size.blocks[0]),
-                residual_stage(full, half, size.blocks[1], stride=2),
-                residual_stage(half, quarter, size.blocks[2], stride=2),
-                residual_stage(quarter, eighth, size.blocks[3], stride=2),
+                residual_stage(stem, full, blocks[0]),
+                residual_stage(full, half, blocks[1], stride=2),
+                residual_stage(half, quarter, blocks[2], stride=2),
+                residual_stage(quarter, eighth, blocks[3], stride=2),
                 conv_block(eighth, sixteenth, stride=2, activation=leaky),
             ]
         )
         skips = (0, eighth, quarter, half)
-        inputs = (sixteenth, *size.decoder[:-1])
+        inputs = (sixteenth, *_DECODER[:-1])
         self.decoder = nn.ModuleList(
             upsample_block(below + skip, outputs, nn.BatchNorm2d(outputs), leaky)
-            for below, skip, outputs in zip(inputs, skips, size.decoder, strict=True)
+            for below, skip, outputs in zip(inputs, skips, _DECODER, strict=True)
         )
-        last = size.decoder[-1] + full
-        self.depth_head = _Head(last, size.depth_head, stem, 1)
-        self.guidance_head = _Head(last, size.guidance_head, stem, len(GRID))
-        self.confidence_head = _Head(last, size.confidence_head, stem, 1)
+        last = _DECODER[-1] + full
+        self.depth_head = _Head(last, _DEPTH_HEAD, stem, 1)
+        self.guidance_head = _Head(last, _GUIDANCE_HEAD, stem, len(GRID))
+        self.confidence_head = _Head(last, _CONFIDENCE_HEAD, stem, 1)
 
         # Predicts for each neighbour its row and column offset, and after all of these its affinity.
         self.neighbours = nn.Conv2d(len(GRID), 3 * len(GRID), 3, padding=1)
@@ -161,8 +156,8 @@ class NLSPN(CompletionNetwork):
 
         displacement, affinity = self._neighbourhood(self.neighbours(guidance).float(), confidence.float())
         measured = sparse_depth if self.preserve_input else None
-        depth = propagate(initial, displacement, affinity, self.steps, measured).clamp(min=0)
-        return NLSPNOutput(depth, confidence, displacement, affinity, initial_depth=initial)
+        depth = propagate(initial, displacement, affinity, _STEPS, measured).clamp(min=0)
+        return NLSPNOutput(depth, confidence, initial_depth=initial, displacement=displacement, affinity=affinity)
 
     def _features(self, stem: Tensor) -> Tensor:
         """The decoder's features at full size, beside the encoder's."""

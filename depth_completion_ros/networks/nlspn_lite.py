@@ -17,13 +17,13 @@ Ours, after Park et al. (ECCV 2020, see :mod:`~depth_completion_ros.networks.nls
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from depth_completion_ros.networks.layers import padded
 from depth_completion_ros.networks.lite import (
     DecoderStage,
     EncoderStage,
@@ -54,27 +54,6 @@ _STRIDE = 32  # of the encoder's last map
 _TOLD = 5
 
 
-@dataclass
-class NLSPNOutput(NetworkOutput):
-    """What NLSPN answers. Propagation has the size (h, w) of the image, and half of it in preset ``lite``.
-
-    Attributes:
-        displacement: (N, 8, 2, h, w) rows and columns, in pixels, from each pixel to where neighbours' depth is read.
-        affinity: (N, 8, h, w) normalised affinities of the neighbours; the pixel's own is 1 minus their sum.
-        confidence_logit: (N, 1, H, W) whose sigmoid the confidence is, of preset ``lite``, which is trained to tell it.
-        initial_depth: (N, 1, H, W) metres before propagation, of preset ``lite`` while it is trained; can be negative,
-            but not there.
-        spread_depth: (N, 1, H, W) metres, as the measurements spread of themselves, of preset ``lite`` while it is
-            trained.
-    """
-
-    displacement: Tensor
-    affinity: Tensor
-    confidence_logit: Tensor | None = None
-    initial_depth: Tensor | None = None
-    spread_depth: Tensor | None = None
-
-
 class NLSPNLite(LiteNetwork):
     """See the module. Takes images of any size; the depth of one without any measurement is 0."""
 
@@ -93,20 +72,17 @@ class NLSPNLite(LiteNetwork):
         start_at(self.head, [0.0] * self.head.out_channels)
         self.normalise_affinity = AffinityNormalisation("TGASS")
         self.spreading = Spreading(half)
-        self.upsample = GuidedUpsample(half, corrects=False)
+        self.upsample = GuidedUpsample(half)
         self.confidence = nn.Conv2d(half, 1, 3, padding=1)
         self.confidence_of_doubts = nn.Conv2d(4, 1, 3, padding=1, bias=False)
         self.register_buffer("grid", torch.tensor(GRID, dtype=torch.float32).view(-1, 2, 1, 1), persistent=False)
-        # Convolutions answer in the memory format of their weights, and on a CPU this one is the faster.
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None) -> NLSPNOutput:
+    def forward(self, image: Tensor | None, sparse_depth: Tensor, initial_depth: Tensor | None = None) -> NetworkOutput:
         """See :class:`~depth_completion_ros.networks.registry.CompletionNetwork`."""
         assert image is not None
         height, width = sparse_depth.shape[-2:]
-        padding = (0, -width % _STRIDE, 0, -height % _STRIDE)  # at the end, so that no pixel moves
-        known = look_around(functional.pad(sparse_depth.float(), padding))
-        features = self._features(functional.pad(image, padding, mode="replicate"), known)
+        known = look_around(padded(sparse_depth.float(), _STRIDE))
+        features = self._features(padded(image, _STRIDE, "replicate"), known)
 
         found, spreading, upsampling, logit = answers(
             features, self.head, self.spreading.head, self.upsample.head, self.confidence
@@ -123,14 +99,16 @@ class NLSPNLite(LiteNetwork):
 
         doubts = torch.cat([known.doubts(), spread], 1).to(features.dtype)
         logit = doubled(logit + self.confidence_of_doubts(doubts))
-        anything = known.anything
-        logs = [self.upsample.combine(upsampling, depth)]
-        if self.training:  # for the loss
-            logs += [doubled(initial), doubled(spread_depth)]
-        depth, *of_loss = (anything * (known.scale + each).exp()[..., :height, :width] for each in logs)
         logit = logit[..., :height, :width]
-        confidence = anything * logit.sigmoid()
-        return NLSPNOutput(depth, confidence, displacement, affinity, logit, *of_loss)
+
+        def metres(log_depth: Tensor) -> Tensor:
+            return known.anything * (known.scale + log_depth).exp()[..., :height, :width]
+
+        depth = metres(self.upsample.combine(upsampling, depth))
+        output = NetworkOutput(depth, known.anything * logit.sigmoid(), logit)
+        if self.training:  # for the loss
+            output.initial_depth, output.spread_depth = metres(doubled(initial)), metres(doubled(spread_depth))
+        return output
 
     def _features(self, image: Tensor, known: Surroundings) -> Tensor:
         """The decoder's, at half size."""

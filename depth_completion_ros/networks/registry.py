@@ -10,7 +10,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -28,15 +28,26 @@ _FILES = {
 
 @dataclass
 class NetworkOutput:
-    """What every network answers; its training losses may read more from a subclass.
+    """What every network answers, and what losses read besides; a subclass may hold more.
+
+    All is (N, 1, H, W), and depth float32 metres. What a network does not have is None, and so are a lite network's
+    depths before the final one, but while it is trained.
 
     Attributes:
-        depth: (N, 1, H, W) float32 metres.
-        confidence: (N, 1, H, W) in [0, 1], the network's own; its ``confidence_meaning`` says of what.
+        depth: the final one.
+        confidence: in [0, 1], the network's own; its ``confidence_meaning`` says of what.
+        confidence_logit: whose sigmoid the confidence is, unless nothing was measured.
+        initial_depth: before propagation; can be negative in preset ``paper`` of NLSPN.
+        propagated_depth: right after it, of a network that goes on from there.
+        spread_depth: as the measurements spread of themselves.
     """
 
     depth: Tensor
     confidence: Tensor
+    confidence_logit: Tensor | None = None
+    initial_depth: Tensor | None = None
+    propagated_depth: Tensor | None = None
+    spread_depth: Tensor | None = None
 
 
 class CompletionNetwork(nn.Module):
@@ -64,6 +75,9 @@ class CompletionNetwork(nn.Module):
     cpu_only: ClassVar[bool] = False
     # Whether bfloat16 leaves the depth as it is, so that a CPU that computes with it may.
     half_on_cpu: ClassVar[bool] = False
+    # Whether its weights lie channels-last from the start. Convolutions answer in the memory format of their weights,
+    # and for small networks this one is the faster on a CPU.
+    channels_last: ClassVar[bool] = False
     confidence_meaning: ClassVar[str] = ""
     image_mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # ImageNet
     image_std: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -164,7 +178,7 @@ def create(name: str, **options: Any) -> CompletionNetwork:
     """Builds model ``name`` in evaluation mode, e.g. ``create("nlspn", preset="lite")``.
 
     Raises:
-        ValueError: the model, its preset or an option is unknown, or an option that is true or false is neither.
+        ValueError: the model, its preset or an option is unknown, or an option has none of the values that it can.
     """
     info = model_info(name)
     preset = options.get("preset")
@@ -176,9 +190,16 @@ def create(name: str, **options: Any) -> CompletionNetwork:
     except TypeError as error:
         raise ValueError(f"model {name!r}: {error}") from error
     arguments.apply_defaults()
+    kinds = get_type_hints(info.build)
     for option, value in arguments.arguments.items():
-        if isinstance(arguments.signature.parameters[option].default, bool) and not isinstance(value, bool):
+        kind = kinds.get(option)
+        if kind is bool and not isinstance(value, bool):
             raise ValueError(f"model {name!r}: option {option} is {value!r}, expected true or false")
+        if get_origin(kind) is Literal and value not in get_args(kind):
+            known = ", ".join(get_args(kind))
+            raise ValueError(f"model {name!r}: option {option} is {value!r}; available: {known}")
     network = info.build(*arguments.args, **arguments.kwargs)
     network.name, network.options = name, dict(arguments.arguments)
+    if network.channels_last:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.eval()

@@ -1,54 +1,14 @@
 """Auxiliary image reconstruction: the paper's equations on cases small enough to work out by hand, and its promises."""
 
-import copy
-import functools
-
 import pytest
 import torch
+from learned import close, scan, trained
 from torch import nn
-from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 
 from depth_completion_ros.networks.auxiliary import Doubling, FeatureExtractors, MultiScaleEncoder, _agreement
 from depth_completion_ros.networks.registry import create, model_info
 
 PRESETS = ("lite", "paper")
-
-
-@pytest.fixture(autouse=True)
-def same_random_numbers_in_every_run():
-    torch.manual_seed(0)
-
-
-def close(actual, expected, tolerance=1e-6):
-    torch.testing.assert_close(torch.as_tensor(actual), torch.as_tensor(expected), rtol=0, atol=tolerance)
-
-
-def scan(batch, height, width, lines=4):
-    """As many rows of measurements, 2 to 20 m away."""
-    sparse_depth = torch.zeros(batch, 1, height, width)
-    rows = torch.linspace(0, height - 1, lines).round().long()
-    sparse_depth[:, :, rows] = 2 + 18 * torch.rand(batch, 1, lines, width)
-    return sparse_depth
-
-
-@functools.cache
-def _trained(preset):
-    network = create("auxiliary", preset=preset)
-    zeros = [network.head, network.context.back] if preset == "lite" else [network.depth_decoder.head]
-    for head in zeros:
-        nn.init.normal_(head.weight, std=0.02)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 1.0
-    with torch.no_grad():
-        network.train()(None, scan(2, 48, 64))
-    return network.eval()
-
-
-def trained(preset="lite"):
-    """With batch norms that know their inputs, and an answer that depends on them, as after training."""
-    return copy.deepcopy(_trained(preset))
 
 
 class Times(nn.Module):
@@ -123,7 +83,7 @@ def test_encoder_joins_branches_of_four_kernel_sizes():
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_image_features_shape_the_depth_and_the_image_decoder_does_not(preset):
-    network, sparse_depth = trained(preset), scan(1, 32, 48)
+    network, sparse_depth = trained("auxiliary", preset), scan(1, 32, 48)
     with torch.inference_mode():
         before = network(None, sparse_depth)
         assert before.gray is None
@@ -136,7 +96,7 @@ def test_image_features_shape_the_depth_and_the_image_decoder_does_not(preset):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_image_teaches_what_both_share(preset):
-    network = trained(preset).train()
+    network = trained("auxiliary", preset).train()
     gray = network(None, scan(2, 37, 50)).gray
     assert gray.shape == (2, 1, 37, 50)
     (gray - 255 * torch.rand_like(gray)).square().mean().backward()
@@ -148,60 +108,12 @@ def test_the_image_teaches_what_both_share(preset):
         assert (weight.grad is not None and bool(weight.grad.any())) == learned, name
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_every_weight_learns(preset):
-    network = trained(preset).train()
-    output = network(None, scan(2, 37, 50))
-    (output.depth.square().mean() + output.gray.square().mean()).backward()
-    still = [name for name, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
-    assert still == []
-
-
 def test_an_image_is_neither_needed_nor_looked_at():
-    network, sparse_depth = trained(), scan(1, 32, 48)
+    network, sparse_depth = trained("auxiliary"), scan(1, 32, 48)
     assert not model_info("auxiliary").uses_image and not network.uses_image
     with torch.inference_mode():
         without, given = network(None, sparse_depth), network(torch.randn(1, 3, 32, 48), sparse_depth)
     close(without.depth, given.depth, 0)
-
-
-@pytest.mark.parametrize("size", [(64, 96), (75, 101), (101, 75), (33, 1), (1, 1)])
-def test_any_size_and_batch(size):
-    network, sparse_depth = trained(), scan(2, *size)
-    with torch.inference_mode():
-        both, one = network(None, sparse_depth), network(None, sparse_depth[1:])
-    assert both.depth.shape == both.confidence.shape == (2, 1, *size)
-    assert (both.depth > 0).all()
-    torch.testing.assert_close(both.depth[1:], one.depth, rtol=1e-4, atol=1e-4)
-    close(both.confidence[1:], one.confidence, 1e-4)
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_padding_moves_no_pixel(preset):
-    network, sparse_depth = trained(preset), scan(1, 18, 29)
-    with torch.inference_mode():
-        output, padded = network(None, sparse_depth), network(None, functional.pad(sparse_depth, (0, 3, 0, 14)))
-    close(output.depth, padded.depth[..., :18, :29], 1e-5)
-    close(output.confidence, padded.confidence[..., :18, :29])
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_depth_scales_with_the_measurements(preset):
-    network, sparse_depth = trained(preset), scan(1, 32, 48)
-    with torch.inference_mode():
-        near, far = network(None, sparse_depth), network(None, 8 * sparse_depth)
-    torch.testing.assert_close(far.depth, 8 * near.depth, rtol=1e-4, atol=1e-4)
-    close(far.confidence, near.confidence, 1e-4)
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_without_measurements_depth_is_0_and_so_is_confidence(preset):
-    network, sparse_depth = trained(preset), scan(2, 32, 48)
-    sparse_depth[0] = 0
-    with torch.inference_mode():
-        output, alone = network(None, sparse_depth), network(None, sparse_depth[1:])
-    assert not output.depth[0].any() and not output.confidence[0].any()
-    torch.testing.assert_close(output.depth[1:], alone.depth, rtol=1e-4, atol=1e-4)
 
 
 def test_before_training_the_lite_preset_answers_the_planes_through_the_measurements():
@@ -209,13 +121,6 @@ def test_before_training_the_lite_preset_answers_the_planes_through_the_measurem
     with torch.inference_mode():
         depth = create("auxiliary", preset="lite")(None, sparse_depth).depth
     torch.testing.assert_close(depth, torch.full_like(depth, 6.0), rtol=1e-4, atol=1e-4)
-
-
-def test_the_lite_preset_states_its_confidence_as_a_probability():
-    network, sparse_depth = trained("lite"), scan(1, 32, 48)
-    with torch.inference_mode():
-        output = network(None, sparse_depth)
-    close(output.confidence, output.confidence_logit.sigmoid())
 
 
 def test_confidence_is_agreement_that_fades():
@@ -227,25 +132,3 @@ def test_confidence_is_agreement_that_fades():
     close(confidence[0, 0, 0, 0], 0.65)
     close(confidence[0, 0, 7, 7], 0.8 * 0.65)
     close(_agreement(depth, torch.full_like(depth, 4.0)), torch.ones_like(depth))
-
-
-@pytest.mark.parametrize("cast", ["autocast", "weights"])
-def test_half_precision_answers_metres_in_float32(cast):
-    network, sparse_depth = trained(), scan(1, 32, 48)
-    with torch.inference_mode():
-        expected = network(None, sparse_depth).depth
-        if cast == "weights":
-            network = network.bfloat16()
-        with torch.autocast("cpu", torch.bfloat16, enabled=cast == "autocast"):
-            output = network(None, sparse_depth)
-    assert output.depth.dtype == output.confidence.dtype == torch.float32
-    assert (output.depth - expected).abs().mean() < 0.02 * expected.abs().mean()
-
-
-def test_lite_preset_is_within_its_budget():
-    network = create("auxiliary", preset="lite")
-    height, width = 88, 304  # a sixteenth of the pixels of 352x1216
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        network(None, scan(1, height, width))
-    assert sum(weight.numel() for weight in network.parameters()) <= 3e6
-    assert 16 * counter.get_total_flops() / 2 <= 12e9

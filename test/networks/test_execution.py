@@ -1,10 +1,14 @@
+import time
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from depth_completion_ros import DepthCompleter
 from depth_completion_ros.networks.execution import EVERY_WAY, Execution, fastest, on_cpu
-from depth_completion_ros.networks.registry import create
+from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, create
 from depth_completion_ros.shipped import shipped_models
 
 
@@ -40,11 +44,50 @@ def test_channels_last_is_how_the_weights_lie(network, inputs):
     assert all(each.is_contiguous() for each in kernels)
 
 
-def test_the_fastest_way_is_one_of_those_given_and_measured(network, inputs, caplog):
+class Slow(Execution):
+    """Takes its time."""
+
+    def run(self, network, inputs):
+        time.sleep(0.02)
+        return super().run(network, inputs)
+
+
+class Watching(CompletionNetwork):
+    """One convolution, which remembers how the images lay that it was given."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 1, 3, padding=1)
+        self.seen = []
+
+    def forward(self, image, sparse_depth, initial_depth=None):
+        self.seen.append(image.is_contiguous(memory_format=torch.channels_last))
+        depth = sparse_depth + self.conv(image).float()
+        return NetworkOutput(depth, torch.ones_like(depth))
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+@pytest.mark.parametrize("slow_first", [True, False])
+def test_the_fastest_way_wins_and_the_network_is_prepared_for_it(inputs, channels_last, slow_first):
+    network = Watching()
+    network.name = "watching"
+    ways = [Slow(channels_last=not channels_last), Execution(channels_last=channels_last)]
+    image, (_, sparse_depth, _) = torch.rand(1, 3, 64, 96), inputs
+    with torch.inference_mode():
+        best = fastest(network, (image, sparse_depth, None), ways if slow_first else ways[::-1])
+        assert best is ways[1]
+        assert network.conv.weight.is_contiguous(memory_format=torch.channels_last) == channels_last
+        assert True in network.seen and False in network.seen  # images lay for each way as it says
+        best.run(network, (image, sparse_depth, None))
+    assert network.seen[-1] == channels_last
+
+
+def test_every_way_is_measured(network, inputs, caplog):
     caplog.set_level("INFO")
     with torch.inference_mode():
         assert fastest(network, inputs) in EVERY_WAY
-    assert "auxiliary runs in" in caplog.text and "float32, channels last" in caplog.text
+    assert "auxiliary runs in" in caplog.text
+    assert all(f"{way} " in caplog.text for way in EVERY_WAY)
 
 
 def test_a_way_that_is_wrong_is_left_out(network, inputs, caplog):
@@ -124,7 +167,18 @@ def test_too_little_memory_for_any_way_and_other_errors_are_raised(network, inpu
 )
 def test_a_cpu_takes_bfloat16_where_it_has_it_and_the_network_allows(monkeypatch, capabilities, preset, half):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    assert on_cpu(create("auxiliary", preset=preset)) == Execution(half=half)
+    assert on_cpu(create("auxiliary", preset=preset)).half == half
+
+
+@pytest.mark.parametrize(("preset", "channels_last"), [("lite", True), ("paper", False)])
+def test_a_cpu_runs_lite_networks_channels_last_which_they_are_from_the_start(preset, channels_last):
+    network = create("auxiliary", preset=preset)
+    kernels = [each for each in network.parameters() if each.ndim == 4 and each.shape[1] > 1 and each.shape[2] > 1]
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    assert kernels and all(each.is_contiguous(memory_format=layout) for each in kernels)
+    Execution(channels_last=not channels_last).prepare(network)
+    assert on_cpu(network).channels_last == channels_last
+    assert all(each.is_contiguous(memory_format=layout) for each in kernels)
 
 
 @pytest.mark.parametrize("model", shipped_models())
@@ -138,7 +192,7 @@ def test_bfloat16_leaves_the_depth_of_shipped_weights_as_it_is(model):
     image = rng.integers(0, 256, (96, 160, 3), np.uint8)
     depths = []
     for half in (False, True):
-        completer.execution = Execution(half=half)
+        completer.execution = replace(completer.execution, half=half)
         depths.append(completer(image, sparse).depth)
     error = np.abs(depths[1] / depths[0] - 1)
     assert 0 < np.median(error) < 1e-3 and np.quantile(error, 0.99) < 0.01

@@ -3,7 +3,22 @@
 import pytest
 import torch
 
-from depth_completion_ros.networks.layers import conv_in_float32, exact
+from depth_completion_ros.networks.layers import conv_in_float32, exact, padded
+
+
+@pytest.mark.parametrize(
+    ("size", "least", "expected"), [((7, 12), 1, (8, 12)), ((8, 13), 1, (8, 16)), ((1, 9), 10, (12, 12))]
+)
+@pytest.mark.parametrize("mode", ["constant", "replicate"])
+def test_padding_is_at_the_end_and_0_or_what_is_at_the_border(size, least, expected, mode):
+    maps = 1 + torch.rand(2, 3, *size)
+    larger = padded(maps, 4, mode, least=least)
+    assert larger.shape[-2:] == expected
+    rows, columns = (torch.arange(side).clamp(max=last - 1) for side, last in zip(expected, size, strict=True))
+    replicated = maps[..., rows[:, None], columns]
+    inside = torch.zeros(expected)
+    inside[: size[0], : size[1]] = 1
+    assert torch.equal(larger, replicated if mode == "replicate" else replicated * inside)
 
 
 def test_settings_come_back_after_an_error():

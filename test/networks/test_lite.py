@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from depth_completion_ros.networks.lite import GuidedUpsample, Spreading, _around, answers, bounded, contrasts
+from depth_completion_ros.networks.mspn_lite import _CorrectingUpsample
 from depth_completion_ros.networks.registry import create
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -61,12 +62,12 @@ def test_surroundings_end_at_the_border(reach):
     torch.testing.assert_close(_around(maps, reach), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_doubling_takes_nothing_but_old_values_and_corrects_only_where_it_may():
+def test_doubling_takes_nothing_but_old_values_and_corrects_only_depth():
     torch.manual_seed(0)
     maps = torch.cat([torch.where(torch.arange(12) < 6, 1.0, 3.0).expand(1, 1, 8, 12), torch.rand(1, 1, 8, 12)], 1)
     features = torch.randn(1, 5, 8, 12)
-    for corrects in (True, False):
-        upsample = GuidedUpsample(5, corrects=corrects)
+    for kind in (GuidedUpsample, _CorrectingUpsample):
+        upsample = kind(5)
         with torch.no_grad():
             upsample.head.weight *= 50  # sharp weights
             doubled = upsample(features, maps)
@@ -74,7 +75,10 @@ def test_doubling_takes_nothing_but_old_values_and_corrects_only_where_it_may():
         assert doubled[:, 0].min() > 0.9999 and doubled[:, 0].max() < 3.0001
         torch.testing.assert_close(doubled[0, 0, :, :10], torch.ones(16, 10))
         torch.testing.assert_close(doubled[0, 0, :, -10:], torch.full((16, 10), 3.0))
-        assert sum("correction" in name for name, _ in upsample.named_parameters()) == 2 * corrects
+    with torch.no_grad():
+        upsample.correction.bias.fill_(1.0)
+        corrected = upsample(features, maps)
+    torch.testing.assert_close(corrected, doubled + torch.tensor([0.1, 0.0]).view(1, 2, 1, 1))
 
 
 def test_heads_answer_together_what_they_answer_one_by_one():

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from learned import close, trained
 from parity.fill import FOLDER, official_weights
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -20,11 +21,6 @@ CASES = {
     "sdr_kitti": ("mspn_sdr", {"mode": "sdr", "rules": "kitti"}, 4e-4),
     "conv_nyu": ("mspn_conv_nyu", {"mode": "conventional", "rules": "nyu"}, 3e-5),
 }
-
-
-@pytest.fixture(autouse=True)
-def same_random_numbers_in_every_run():
-    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +51,6 @@ def test_equals_the_authors_implementation(parity, case):
         first = network.propagation(guidance, output.initial_depth, sparse_depth, mask, 1, keep_measured=True)
         close(first[0], parity["conv_nyu/inter_01"], tolerance)
         close(first[1], parity["conv_nyu/mask_01"], 1e-5)
-
-
-def close(actual, expected, tolerance):
-    torch.testing.assert_close(actual, expected, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize(
@@ -143,9 +135,6 @@ def test_what_cannot_work_is_refused(sdr_network):
             network(image, sparse_depth)
         with pytest.raises(ValueError, match="no measurement"):
             network(image, torch.zeros_like(sparse_depth), sparse_depth)
-    for option, value in (("mode", "other"), ("rules", "sintel")):
-        with pytest.raises(ValueError, match=f"mspn: unknown {option} '{value}'"):
-            create("mspn", preset="lite", **{option: value})
 
 
 def test_smallest_size_is_the_encoders():
@@ -164,67 +153,11 @@ def test_position_embedding_of_the_first_stage_is_taken_as_it_is_for_as_many_pix
     torch.testing.assert_close(last._position(7, 7), last.position[:, 1:])
 
 
-@pytest.mark.parametrize("mode", ["conventional", "sdr"])
-@torch.inference_mode()
-def test_lite_preset_is_within_its_budget(mode):
-    network = create("mspn", preset="lite", mode=mode)
-    sparse_depth = sparse(352, 1216, 20_000)
-    with FlopCounterMode(display=False) as counter:
-        network(torch.randn(1, 3, 352, 1216), sparse_depth, sparse_depth + 1)
-    assert sum(weight.numel() for weight in network.parameters()) <= 3e6
-    assert counter.get_total_flops() / 2 <= 12e9
-
-
-def trained(**options):
-    """A lite network whose corrections are not zero, as they are before training."""
-    network = create("mspn", preset="lite", **options)
-    upsample = network.upsample_eighth, network.upsample_quarter, network.upsample_half
-    for module in (network.propagation, *upsample):
-        torch.nn.init.normal_(module.head.weight, std=0.02)
-    return network
-
-
-@pytest.mark.parametrize("size", [(64, 96), (75, 101), (101, 75), (33, 300), (1, 1)])
-@torch.inference_mode()
-def test_lite_takes_any_size_and_batch(size):
-    network = trained()
-    pixels = size[0] * size[1]
-    image, sparse_depth = torch.randn(2, 3, *size), sparse(*size, pixels, -(-pixels // 2))
-    both = network(image, sparse_depth)
-    one = network(image[1:], sparse_depth[1:])
-    for name in ("depth", "confidence", "confidence_logit"):
-        assert getattr(both, name).shape == (2, 1, *size)
-        close(getattr(both, name)[1:], getattr(one, name), 1e-4)
-    assert both.depth.min() > 0
-    assert both.confidence.min() >= 0
-    assert both.confidence.max() <= 1
-
-
-@torch.inference_mode()
-def test_lite_pads_on_the_far_sides_where_no_pixel_moves():
-    network = trained()
-    image, sparse_depth = torch.randn(1, 3, 90, 110), sparse(90, 110, 400)
-    padded = torch.nn.functional.pad(image, (0, 18, 0, 6), mode="replicate")
-    padded_depth = torch.nn.functional.pad(sparse_depth, (0, 18, 0, 6))
-    expected = network(padded, padded_depth).depth[..., :90, :110]
-    close(network(image, sparse_depth).depth, expected, 1e-5)
-
-
-@torch.inference_mode()
-def test_lite_does_not_depend_on_the_unit_of_depth():
-    network = trained(mode="sdr")
-    image, sparse_depth, monocular = torch.randn(1, 3, 64, 96), sparse(64, 96, 300), 1 + torch.rand(1, 1, 64, 96)
-    metres = network(image, sparse_depth, monocular)
-    feet = network(image, 3.28 * sparse_depth, 3.28 * monocular)
-    torch.testing.assert_close(feet.depth, 3.28 * metres.depth, rtol=1e-3, atol=0)
-    close(feet.confidence, metres.confidence, 1e-3)
-
-
 @torch.inference_mode()
 def test_lite_uses_the_monocular_estimate_in_mode_sdr_only():
     image, sparse_depth, monocular = torch.randn(1, 3, 64, 96), sparse(64, 96, 300), 1 + torch.rand(1, 1, 64, 96)
     for mode in ("conventional", "sdr"):
-        network = trained(mode=mode)
+        network = trained("mspn", mode=mode)
         one, other = (network(image, sparse_depth, estimate).depth for estimate in (monocular, 2 * monocular))
         assert torch.equal(one, other) == (mode == "conventional")
 
@@ -234,20 +167,12 @@ def test_above_the_top_line_lite_continues_upright_unless_an_estimate_tells_the_
     image, sparse_depth = torch.zeros(1, 3, 64, 96), sparse(64, 96, 600)
     sparse_depth[:, :, :32] = 0
     estimate = torch.linspace(50, 5, 64).view(1, 1, 64, 1).expand(1, 1, 64, 96)
-    upright = trained(mode="conventional")(image, sparse_depth).depth
+    upright = trained("mspn", mode="conventional")(image, sparse_depth).depth
     # At the top it is a mean over many columns of the row that was measured, and varies less.
     assert upright[0, 0, 0].std() < upright[0, 0, 34].std()
-    network = trained(mode="sdr")
+    network = trained("mspn", mode="sdr")
     far, near = (network(image, sparse_depth, each).depth for each in (estimate, estimate.flip(2)))
     assert (far[0, 0, 0] > 1.1 * near[0, 0, 0]).all()
-
-
-@torch.inference_mode()
-def test_untrained_lite_fills_a_wall_from_a_single_point():
-    sparse_depth = torch.zeros(1, 1, 64, 160)
-    sparse_depth[0, 0, 20, 30] = 7.0
-    output = create("mspn", preset="lite")(torch.randn(1, 3, 64, 160), sparse_depth)
-    torch.testing.assert_close(output.depth, torch.full_like(output.depth, 7.0))
 
 
 def surroundings(measured, count):
@@ -281,26 +206,3 @@ def test_a_measurement_far_from_the_prediction_is_doubted():
     assert 0.85 < fits < 0.9
     assert fits > near > 0.7
     assert far < 0.4
-
-
-def test_every_weight_of_lite_learns():
-    network = trained(mode="sdr").train()
-    sparse_depth = sparse(64, 96, 300, 400)
-    output = network(torch.randn(2, 3, 64, 96), sparse_depth, sparse_depth + 1)
-    (output.depth.square().mean() + output.confidence.mean()).backward()
-    still = [name for name, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
-    assert still == []
-
-
-@pytest.mark.parametrize("cast", ["autocast", "weights"])
-@torch.inference_mode()
-def test_half_precision_answers_metres_in_float32(cast):
-    network = trained()
-    image, sparse_depth = torch.randn(1, 3, 64, 96), 10 * sparse(64, 96, 500)
-    expected = network(image, sparse_depth)
-    if cast == "weights":
-        network = network.bfloat16()
-    with torch.autocast("cpu", torch.bfloat16, enabled=cast == "autocast"):
-        output = network(image, sparse_depth)
-    assert output.depth.dtype == output.confidence.dtype == torch.float32
-    assert (output.depth - expected.depth).abs().mean() < 0.02 * expected.depth.mean()

@@ -51,6 +51,22 @@ def test_an_option_that_is_true_or_false_is_nothing_else(value):
     assert create("nlspn", preserve_input=True).options["preserve_input"]
 
 
+@pytest.mark.parametrize(
+    ("model", "option", "value", "known"),
+    [
+        ("nlspn", "affinity", "tanh", "TGASS, TC, ASS, AS"),
+        ("nlspn", "sampling", None, "consistent, official, legacy"),
+        ("nlspn", "backbone", "resnet50", "resnet34, resnet18"),
+        ("mspn", "mode", "other", "conventional, sdr"),
+        ("mspn", "rules", "sintel", "kitti, nyu"),
+    ],
+)
+@pytest.mark.parametrize("preset", ["lite", "paper"])
+def test_an_option_of_a_few_values_has_no_other(model, preset, option, value, known):
+    with pytest.raises(ValueError, match=f"'{model}': option {option} is {value!r}; available: {known}$"):
+        create(model, preset=preset, **{option: value})
+
+
 def test_unknown_options_are_refused():
     with pytest.raises(ValueError, match=r"'nlspn': .*'colour'"):
         create("nlspn", colour=True)

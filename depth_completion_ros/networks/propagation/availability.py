@@ -1,13 +1,25 @@
-"""Whether the kernels of this folder can run on a machine; each of them has a slower path beside it."""
+"""Which path of a propagation a machine can take: the fast one of its device, or the reference that needs nothing."""
 
 from __future__ import annotations
 
 import functools
 import logging
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 _logger = logging.getLogger(__name__)
+
+
+def fast_path(*inputs: Tensor) -> Literal["cpu", "triton"] | None:
+    """The path for these inputs of a propagation; None where only the reference will do, as it does for gradients."""
+    if torch.is_grad_enabled() and any(each.requires_grad for each in inputs):
+        return None
+    device = inputs[0].device
+    if device.type == "cuda":
+        return "triton" if triton_runs(device) else None
+    return "cpu" if device.type == "cpu" else None
 
 
 @functools.cache

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from depth_completion_ros.networks.propagation.availability import triton_runs
+from depth_completion_ros.networks.propagation.availability import fast_path
 
 # (steps, dilations) of a stage.
 Stage = tuple[int, tuple[int, ...]]
@@ -122,12 +122,13 @@ def propagate(
         (N, 1, H, W) float32.
     """
     run: Callable[..., Tensor] = propagate_reference
-    logits = [*kernels] if blend is None else [*kernels, blend]
-    if not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (depth, *logits))):
-        if depth.device.type == "cpu":
-            run = _propagate_bands
-        elif depth.device.type == "cuda":
-            run = _cuda_path(depth.device)
+    path = fast_path(depth, *kernels, *(() if blend is None else (blend,)))
+    if path == "cpu":
+        run = _propagate_bands
+    elif path == "triton":
+        from depth_completion_ros.networks.propagation.funnel_triton import propagate_triton
+
+        run = propagate_triton
     with torch.autocast(depth.device.type, enabled=False):
         return run(depth.float(), kernels, blend, dilations, steps, measured)
 
@@ -223,12 +224,3 @@ def _fill_weights(
     for branch, (taps, kernel) in enumerate(zip(weights.split(len(TAPS)), kernels, strict=True)):
         torch.mul(kernel[:, band].softmax(0, dtype=torch.float32), shares[branch], out=taps)
     weights[_CENTRE] += kept
-
-
-def _cuda_path(device: torch.device) -> Callable[..., Tensor]:
-    """The Triton kernel, or the reference where Triton does not run."""
-    if not triton_runs(device):
-        return propagate_reference
-    from depth_completion_ros.networks.propagation.funnel_triton import propagate_triton
-
-    return propagate_triton

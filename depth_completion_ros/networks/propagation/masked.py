@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_completion_ros.networks.propagation import masked_tiles
-from depth_completion_ros.networks.propagation.availability import triton_runs
+from depth_completion_ros.networks.propagation.availability import fast_path
 
 # One step of attention: (depth, mask), each (N, 1, H, W), to their attention-weighted means (N, 2, H, W).
 AttentionStep = Callable[[Tensor, Tensor], Tensor]
@@ -77,7 +77,7 @@ class MaskedPropagation(nn.Module):
             )
         measured = sparse_depth > 0
         with torch.autocast(guidance.device.type, enabled=False):
-            attend = self._attention(guidance)
+            attend = self._attention(guidance, depth, mask)
             for _ in range(iterations):
                 refined, spread = attend(depth, mask).chunk(2, 1)
                 if blend:
@@ -86,10 +86,10 @@ class MaskedPropagation(nn.Module):
                 mask = torch.where(measured, mask, spread)
         return depth, mask
 
-    def _attention(self, guidance: Tensor) -> AttentionStep:
+    def _attention(self, guidance: Tensor, depth: Tensor, mask: Tensor) -> AttentionStep:
         """Triton for inference on a GPU where it runs; tiles elsewhere, and for training."""
         arguments = self.normalised(guidance), *self.weights(guidance), self.window
-        if guidance.is_cuda and not torch.is_grad_enabled() and triton_runs(guidance.device):
+        if fast_path(guidance, depth, mask, *self.parameters()) == "triton":
             from depth_completion_ros.networks.propagation import masked_triton
 
             return masked_triton.attention_step(*arguments, features=guidance.dtype)

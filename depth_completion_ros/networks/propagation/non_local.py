@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from depth_completion_ros.networks.propagation.availability import triton_runs
+from depth_completion_ros.networks.propagation.availability import fast_path
 
 # Zero pixels around the image, so that a neighbour outside is a pixel like any other: one left and above, two
 # right and below, where a sample at the very end still looks at the pixel after it.
@@ -43,11 +43,13 @@ def propagate(
         (N, 1, H, W) float32 metres.
     """
     run: Callable[..., Tensor] = propagate_reference
-    if not (torch.is_grad_enabled() and (depth.requires_grad or displacement.requires_grad or affinity.requires_grad)):
-        if depth.device.type == "cpu" and torch.backends.mkl.is_available():
-            run = _propagate_sparse
-        elif depth.device.type == "cuda":
-            run = _cuda_path(depth.device)
+    path = fast_path(depth, displacement, affinity)
+    if path == "cpu" and torch.backends.mkl.is_available():
+        run = _propagate_sparse
+    elif path == "triton":
+        from depth_completion_ros.networks.propagation.non_local_triton import propagate_triton
+
+        run = propagate_triton
     with torch.autocast(depth.device.type, enabled=False):
         return run(depth.float(), displacement, affinity, steps, measured)
 
@@ -161,12 +163,3 @@ def _step_matrix(displacement: Tensor, affinity: Tensor) -> Tensor:
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
         size = (len(per_row), len(per_row))
         return torch.sparse_csr_tensor(row_ends, columns.view(-1), weights.view(-1), size, check_invariants=False)
-
-
-def _cuda_path(device: torch.device) -> Callable[..., Tensor]:
-    """The Triton kernel, or the reference where Triton does not run."""
-    if not triton_runs(device):
-        return propagate_reference
-    from depth_completion_ros.networks.propagation.non_local_triton import propagate_triton
-
-    return propagate_triton

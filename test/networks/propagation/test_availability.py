@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from depth_completion_ros.networks.propagation import availability, funnel, masked, non_local
-from depth_completion_ros.networks.propagation.availability import triton_runs
+from depth_completion_ros.networks.propagation.availability import fast_path, triton_runs
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("triton"), reason="Triton is not installed")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")  # on the CPU, conftest has chosen the interpreter
@@ -29,30 +29,57 @@ def no_compiler(monkeypatch):
     monkeypatch.setattr(trial_triton, "launch", launch)
 
 
-def test_triton_that_runs_is_used(caplog):
+class OnGPU(torch.Tensor):
+    device = property(lambda self: torch.device("cuda"))
+
+
+def on_gpu():
+    return torch.rand(2, 1, 3, 4).as_subclass(OnGPU)
+
+
+def test_triton_that_runs_is_used_unless_gradients_are_wanted(caplog, monkeypatch):
     assert triton_runs(DEVICE)
-    for module in (funnel, non_local):
-        assert module._cuda_path(DEVICE).__name__ == "propagate_triton"
+    monkeypatch.setattr(availability, "triton_runs", lambda device: True)
+    learned = on_gpu().requires_grad_()
+    assert fast_path(on_gpu(), on_gpu()) == "triton"
+    assert fast_path(on_gpu(), learned) is None
+    with torch.inference_mode():
+        assert fast_path(on_gpu(), learned) == "triton"
     assert not caplog.text
 
 
 def test_triton_that_cannot_compile_is_not_used_and_said_once(no_compiler, caplog):
-    for module in (funnel, non_local):
-        assert module._cuda_path(DEVICE) is module.propagate_reference
+    for _ in range(2):
+        assert fast_path(on_gpu()) is None
     assert caplog.text.count("Failed to find C compiler") == 1
     assert "apt install gcc python3-dev" in caplog.text
 
 
-class OnGPU(torch.Tensor):
-    is_cuda = property(lambda self: True)
+def test_a_cpu_has_a_path_of_its_own_unless_gradients_are_wanted():
+    depth = torch.rand(1, 1, 3, 4)
+    assert fast_path(depth, depth) == "cpu"
+    assert fast_path(depth, depth.clone().requires_grad_()) is None
 
 
-@torch.inference_mode()
-def test_masked_propagation_does_without_triton(no_compiler, monkeypatch):
+@pytest.mark.parametrize("path", ["triton", None])
+def test_propagations_take_the_path_there_is(monkeypatch, path):
     taken = []
-    monkeypatch.setattr(masked.masked_tiles, "attention_step", lambda *arguments: taken.append("tiles"))
-    masked.MaskedPropagation(4, 3)._attention(torch.rand(1, 4, 5, 6).as_subclass(OnGPU))
-    assert taken == ["tiles"]
+    for module in (funnel, non_local):
+        kernels = importlib.import_module(f"{module.__name__}_triton")
+        monkeypatch.setattr(module, "fast_path", lambda *inputs: path)
+        monkeypatch.setattr(module, "propagate_reference", lambda *inputs: taken.append(None))
+        monkeypatch.setattr(kernels, "propagate_triton", lambda *inputs: taken.append("triton"))
+    depth = torch.rand(1, 1, 3, 4)
+    funnel.propagate(depth, [torch.rand(1, 9, 3, 4)], None, (1,), 1, depth > 0)
+    non_local.propagate(depth, torch.rand(1, 2, 2, 3, 4), torch.rand(1, 2, 3, 4), 1)
+
+    from depth_completion_ros.networks.propagation import masked_triton
+
+    monkeypatch.setattr(masked, "fast_path", lambda *inputs: path)
+    monkeypatch.setattr(masked.masked_tiles, "attention_step", lambda *inputs: taken.append(None))
+    monkeypatch.setattr(masked_triton, "attention_step", lambda *inputs, features: taken.append("triton"))
+    masked.MaskedPropagation(4, 3)._attention(torch.rand(1, 4, 3, 4), depth, depth)
+    assert taken == [path] * 3
 
 
 def test_triton_that_is_not_installed_is_not_used(monkeypatch, caplog):
