@@ -13,6 +13,7 @@ from rclpy.exceptions import NotInitializedException
 from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 
+_WITH_FAST_DDS_2 = ("humble", "iron", "jazzy")
 # What calls of rclpy raise after an interrupt has ended its context: it does so at any time, also within them.
 _CUT_OFF = (NotInitializedException, rclpy_implementation.InvalidHandle, rclpy_implementation.RCLError)
 
@@ -52,10 +53,12 @@ def fast_dds_profiles() -> dict[str, str]:
     """The environment that gives Fast DDS room for large images; nothing where the user has a file of his own.
 
     Its default shared-memory segment is smaller than one image: under load fragments are lost, and repaired seconds
-    later. Other middlewares ignore the variables, of which Fast DDS 2 (Humble, Jazzy) knows but the first.
+    later. Other middlewares ignore the variable.
     """
-    names = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
-    if any(name in os.environ for name in names):
+    before, now = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"
+    if before in os.environ or now in os.environ:
         return {}
+    # Fast DDS 2 knows but the former name, Fast DDS 3 warns of it.
+    name = before if os.environ.get("ROS_DISTRO") in _WITH_FAST_DDS_2 else now
     share = get_package_share_directory("depth_completion_ros")
-    return dict.fromkeys(names, f"{share}/config/fastdds_large_images.xml")
+    return {name: f"{share}/config/fastdds_large_images.xml"}

@@ -66,14 +66,15 @@ def test_what_fails_says_so(line, message):
     assert result.returncode == 1 and message in result.stderr
 
 
-def test_fast_dds_gets_room_under_both_names_unless_the_user_has_a_file_of_his_own(monkeypatch):
+@pytest.mark.parametrize(("distribution", "name"), [("jazzy", PROFILES[0]), ("kilted", PROFILES[1]), ("", PROFILES[1])])
+def test_fast_dds_gets_room_by_its_version_unless_the_user_has_a_file_of_his_own(monkeypatch, distribution, name):
     monkeypatch.setattr(running, "get_package_share_directory", lambda _: Path(__file__).parents[2])
-    for name in PROFILES:
-        monkeypatch.delenv(name, raising=False)
-    found = fast_dds_profiles()
-    assert set(found) == set(PROFILES)
-    assert all("<segment_size>" in Path(path).read_text() for path in found.values())
-    for name in PROFILES:
-        monkeypatch.setenv(name, "/mine.xml")
+    monkeypatch.setenv("ROS_DISTRO", distribution)
+    for each in PROFILES:
+        monkeypatch.delenv(each, raising=False)
+    ((found, path),) = fast_dds_profiles().items()
+    assert found == name and "<segment_size>" in Path(path).read_text()
+    for each in PROFILES:
+        monkeypatch.setenv(each, "/mine.xml")
         assert fast_dds_profiles() == {}
-        monkeypatch.delenv(name)
+        monkeypatch.delenv(each)
