@@ -161,7 +161,7 @@ def open_share(text: str, cache: Path | None, estimator: Path | None = None, dev
         OSError: it is not there.
         ImportError: the estimator needs a package that is missing.
     """
-    from depth_completion_ros.datasets import IndexedSource
+    from depth_completion_ros.datasets import IndexedSource, source_and_options
     from depth_completion_ros.datasets.cache import CachedSource, keep_frames
     from depth_completion_ros.training.initial_depth import EstimatedSource
     from depth_completion_ros.training.samples import Share
@@ -175,8 +175,9 @@ def open_share(text: str, cache: Path | None, estimator: Path | None = None, dev
             assert isinstance(frames, CachedSource)
             source = keep_frames(source, cache, f"{frames.label},estimator={estimator.resolve()}")
     # The weight has a place of its own; the path has none, as a folder may be moved.
-    kept = sorted(option for option in text.split(",")[1:] if not option.startswith("weight="))
-    return Share(source, len(source) if weight is None else weight, ",".join(kept))
+    _, options = source_and_options(text)
+    kept = ",".join(f"{name}={value}" for name, value in sorted(options.items()) if name != "weight")
+    return Share(source, len(source) if weight is None else weight, kept)
 
 
 def _adapt(recipe: Recipe, options: argparse.Namespace) -> Recipe:

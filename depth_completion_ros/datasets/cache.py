@@ -105,7 +105,7 @@ def write_frame(path: Path, frame: Frame) -> None:
             pixels = np.rint(known / units.get(name, _DEPTH_UNIT))
             parts[name] = _encode(".png", np.clip(pixels, 0, 65535).astype(np.uint16), [])
     if frame.points is not None:
-        storable = np.all(np.abs(frame.points[:, :3]) < 32767 * _POINT_UNIT, axis=1)
+        storable = np.all(np.abs(frame.points) < 32767 * _POINT_UNIT, axis=1)
         kept = storable & _in_view(frame.points, frame)
         if frame.rings is not None and storable.any():
             kept[np.argmax(np.where(storable, frame.rings, -2))] = True

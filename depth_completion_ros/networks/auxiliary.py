@@ -170,15 +170,11 @@ class AuxiliaryLite(LiteNetwork):
         depth, spread = self.spreading(spreading, depth, known.measured, measured)
         logit = doubled(logit)
         confidence = known.anything * logit.sigmoid()
-
-        def metres(log_depth: Tensor) -> Tensor:
-            return known.anything * (known.scale + log_depth).exp()[..., :height, :width]
-
-        depth = metres(self.upsample.combine(upsampling, depth))
-        output = AuxiliaryOutput(depth, confidence[..., :height, :width], logit[..., :height, :width])
+        maps = known.metres(self.upsample.combine(upsampling, depth)), confidence, logit
+        output = AuxiliaryOutput(*(each[..., :height, :width] for each in maps))
         if image_features is not None:  # for the loss
             output.gray = 255 * self.image_decoder(image_features)[..., :height, :width]
-            output.spread_depth = metres(doubled(spread))
+            output.spread_depth = known.metres(doubled(spread))[..., :height, :width]
         return output
 
 

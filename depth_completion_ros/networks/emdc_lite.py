@@ -118,16 +118,13 @@ class EMDCLite(LiteNetwork):
         chosen, spread = self.spreading(spreading, blended.exp(), known.measured.exp(), measured)
         depth = self._propagate(features, chosen.clamp(min=_NEAREST).log(), measured)
 
-        logit = doubled(logit + self.confidence_of_doubts(told[:, 2:]))[..., :height, :width]
-
-        def metres(log_depth: Tensor) -> Tensor:
-            return known.anything * (known.scale + log_depth).exp()[..., :height, :width]
-
-        depth = metres(self.upsample.combine(upsampling, depth))
-        output = EMDCLiteOutput(depth, known.anything * logit.sigmoid(), logit)
+        logit = doubled(logit + self.confidence_of_doubts(told[:, 2:]))
+        maps = known.metres(self.upsample.combine(upsampling, depth)), known.anything * logit.sigmoid(), logit
+        output = EMDCLiteOutput(*(each[..., :height, :width] for each in maps))
         if self.training:  # for the loss
-            output.local_depth, output.global_depth = metres(doubled(local_depth)), metres(doubled(global_depth))
-            output.spread_depth = metres(doubled(spread.log()))
+            output.local_depth, output.global_depth, output.spread_depth = (
+                known.metres(doubled(each))[..., :height, :width] for each in (local_depth, global_depth, spread.log())
+            )
         return output
 
     def _features(self, image: Tensor, known: Surroundings) -> Tensor:

@@ -99,15 +99,12 @@ class NLSPNLite(LiteNetwork):
 
         doubts = torch.cat([known.doubts(), spread], 1).to(features.dtype)
         logit = doubled(logit + self.confidence_of_doubts(doubts))
-        logit = logit[..., :height, :width]
-
-        def metres(log_depth: Tensor) -> Tensor:
-            return known.anything * (known.scale + log_depth).exp()[..., :height, :width]
-
-        depth = metres(self.upsample.combine(upsampling, depth))
-        output = NetworkOutput(depth, known.anything * logit.sigmoid(), logit)
+        maps = known.metres(self.upsample.combine(upsampling, depth)), known.anything * logit.sigmoid(), logit
+        output = NetworkOutput(*(each[..., :height, :width] for each in maps))
         if self.training:  # for the loss
-            output.initial_depth, output.spread_depth = metres(doubled(initial)), metres(doubled(spread_depth))
+            output.initial_depth, output.spread_depth = (
+                known.metres(doubled(each))[..., :height, :width] for each in (initial, spread_depth)
+            )
         return output
 
     def _features(self, image: Tensor, known: Surroundings) -> Tensor:

@@ -8,6 +8,7 @@ pyramid.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -65,10 +66,14 @@ class Surroundings:
         """(N, 1, H / pixels, W / pixels) bool, whether there is a measurement in a cell of so many pixels."""
         return functional.max_pool2d(self.count, pixels // CELL) > 0
 
-    @property
+    @cached_property
     def anything(self) -> Tensor:
         """(N, 1, 1, 1) bool, whether there is a measurement at all."""
         return self.count.amax((2, 3), keepdim=True) > 0
+
+    def metres(self, log_depth: Tensor) -> Tensor:
+        """A map of log depth -> metres, 0 without a measurement."""
+        return self.anything * (self.scale + log_depth).exp()
 
     def told(self) -> Tensor:
         """(N, 5, H / 2, W / 2), what an encoder is told: the plane, its doubts, and where depth was measured."""

@@ -94,6 +94,7 @@ class Inputs:
     def _subscribe_all(self, image_optional: bool) -> None:
         self._camera = self._latest_info("camera_info")
         self._depth_camera = self._latest_info("depth/camera_info") if self._settings.sensor == "depth" else None
+        self._depth_topic = self._node.resolve_topic_name("depth")
 
         self._topics: list[str] = []
         inputs: dict[str, SimpleFilter] = {}
@@ -188,8 +189,7 @@ class Inputs:
         if beside or self._depth_camera.heard:
             info = self._depth_camera.get()
             # The parameter is of the images. Those of a depth camera beside them are raw as often as not.
-            topic = self._node.resolve_topic_name("depth")
-            rectified = is_rectified(topic, info) if beside else self._settings.rectified
+            rectified = is_rectified(self._depth_topic, info) if beside else self._settings.rectified
             depth_camera = self._depth_camera.describes(info, rectified)
         if not beside and depth_camera == camera:
             _expect_size("depth", depth, camera, "camera_info")
