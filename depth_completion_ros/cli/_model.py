@@ -16,12 +16,19 @@ ESTIMATOR_HELP = "metric depth network (Hugging Face), for the models that start
 
 
 def add_model_options(parser: argparse._ActionsContainer, models: str = "see 'depth-completion models'") -> None:
-    """Adds --model, --preset, --checkpoint, --estimator and --device."""
+    """Adds --model, --preset, --checkpoint, --estimator, --device and --decimation."""
     parser.add_argument("--model", default=AUTO, help=f"{models}; auto: by the sensors (default: %(default)s)")
     parser.add_argument("--preset", help="size of the model, such as lite (default: that of its weights)")
     parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="the model's weights (default: those shipped)")
     parser.add_argument("--estimator", type=Path, metavar="DIR", help=ESTIMATOR_HELP)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    parser.add_argument(
+        "--decimation",
+        type=int,
+        default=0,
+        metavar="N",
+        help="complete at 1/N of the resolution (default: by the focal length: of 1082 pixels and more, at half of it)",
+    )
 
 
 def load_model(options: argparse.Namespace, sensors: Sensors = (True, "lidar")) -> DepthCompleter:
@@ -38,6 +45,7 @@ def load_model(options: argparse.Namespace, sensors: Sensors = (True, "lidar")) 
         preset=options.preset,
         checkpoint=options.checkpoint,
         estimator=options.estimator,
+        decimation=options.decimation,
         sensors=sensors,
     )
 

@@ -189,6 +189,7 @@ def load_model(settings: CompletionSettings) -> DepthCompleter:
         checkpoint=settings.checkpoint or None,
         estimator=settings.estimator or None,
         see_through=settings.see_through,
+        decimation=settings.decimation,
         sensors=(settings.use_image, "lidar" if settings.sensor == "points" else "tof"),
         **options,
     )
