@@ -31,7 +31,8 @@ def open_source(path: str | os.PathLike[str], **options: Any) -> FrameSource:
     Args:
         path: the word ``synthetic`` (a drive along a street), ``synthetic-streets`` or ``synthetic-rooms`` (single
             frames, each in a world of its own), a bag (a rosbag2 folder, or a .mcap, .db3 or .bag file), a KITTI depth
-            completion folder, a KITTI raw drive or a folder above one, or an NYU Depth V2 folder.
+            completion folder, a KITTI raw drive or a folder above one, a part of KITTI's object data set, or an NYU
+            Depth V2 folder.
         options: options of the source, as its class describes them: e.g. ``camera`` of KITTI, ``points`` of a bag.
 
     Raises:
@@ -134,6 +135,11 @@ _KINDS: Final = (
         "a KITTI raw drive, or a folder one or two levels above one (velodyne_points/)",
         _holds("velodyne_points", "*_drive_*_sync/velodyne_points", "*/*_drive_*_sync/velodyne_points"),
         "kitti_raw:KittiRaw",
+    ),
+    _Kind(
+        "a part of KITTI's object data set (velodyne/ and calib/)",
+        lambda path: (path / "velodyne").is_dir() and (path / "calib").is_dir(),
+        "kitti_object:KittiObject",
     ),
     _Kind(
         "a KITTI depth completion folder (velodyne_raw/, proj_depth/ or *_sync/proj_depth/)",

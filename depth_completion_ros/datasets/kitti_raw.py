@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp
-from depth_completion_ros.datasets.kitti_calibration import read_calibration
+from depth_completion_ros.datasets.kitti_calibration import KittiCalibration, read_calibration
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.geometry.scan_lines import rings_from_file_order
@@ -55,13 +55,8 @@ class KittiRaw(IndexedSource):
         self._calibration = read_calibration(drive.parent, camera)
         images = drive / f"image_{camera:02}" / "data"
         scans = drive / "velodyne_points" / "data"
-        self._images = _numbered_files(images, (".png", ".jpg"))
-        self._scans = _numbered_files(scans, (".bin",))
-        self._numbers = sorted(self._images.keys() & self._scans.keys())
-        if not self._numbers:
-            raise FileNotFoundError(f"{drive}: no number has both an image in {images} and a scan in {scans}")
-        _warn_of_missing(drive, "a scan", self._images.keys() - self._scans.keys())
-        _warn_of_missing(drive, "an image", self._scans.keys() - self._images.keys())
+        self._files = paired_files(drive, images, scans)
+        self._numbers = list(self._files)
         self._stamps = _read_stamps(images.parent / "timestamps.txt", self._numbers)
 
     def __len__(self) -> int:
@@ -79,18 +74,26 @@ class KittiRaw(IndexedSource):
             ValueError: its image or scan is damaged; the message names the file.
         """
         number = self._numbers[index]
-        image = read_image(self._images[number])
-        points = read_scan(self._scans[number])
-        height, width = image.shape[:2]
-        return Frame(
-            stamp=self._stamps[index],
-            camera=Camera.from_matrix(self._calibration.matrix, width, height),
-            image=image,
-            points=points,
-            rings=rings_from_file_order(points),
-            extrinsic=self._calibration.extrinsic,
-            name=self.frame_name(index),
-        )
+        return read_frame(self._files[number], self._calibration, self._stamps[index], self.frame_name(index))
+
+
+def read_frame(files: tuple[Path, Path], calibration: KittiCalibration, stamp: int, name: str) -> Frame:
+    """A frame of an image and a scan, with ``points`` and ``rings`` (0 = top).
+
+    Raises:
+        ValueError: the image or the scan is damaged; the message names the file.
+    """
+    image, points = read_image(files[0]), read_scan(files[1])
+    height, width = image.shape[:2]
+    return Frame(
+        stamp=stamp,
+        camera=Camera.from_matrix(calibration.matrix, width, height),
+        image=image,
+        points=points,
+        rings=rings_from_file_order(points),
+        extrinsic=calibration.extrinsic,
+        name=name,
+    )
 
 
 def find_drive(path: str | os.PathLike[str]) -> Path:
@@ -128,16 +131,31 @@ def read_scan(path: Path) -> NDArray[np.float32]:
     return np.frombuffer(data, "<f4").reshape(-1, 4)[:, :3].astype(np.float32)
 
 
+def paired_files(root: Path, images: Path, scans: Path) -> dict[int, tuple[Path, Path]]:
+    """Image and scan by their number, in order; a warning tells of numbers that have but one of them.
+
+    Raises:
+        FileNotFoundError: a folder is missing, or no number has both.
+    """
+    image_files, scan_files = _numbered_files(images, (".png", ".jpg")), _numbered_files(scans, (".bin",))
+    numbers = sorted(image_files.keys() & scan_files.keys())
+    if not numbers:
+        raise FileNotFoundError(f"{root}: no number has both an image in {images} and a scan in {scans}")
+    _warn_of_missing(root, "a scan", image_files.keys() - scan_files.keys())
+    _warn_of_missing(root, "an image", scan_files.keys() - image_files.keys())
+    return {number: (image_files[number], scan_files[number]) for number in numbers}
+
+
 def _numbered_files(folder: Path, suffixes: tuple[str, ...]) -> dict[int, Path]:
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is missing: not a complete KITTI raw drive")
+        raise FileNotFoundError(f"{folder} is missing: not a complete KITTI recording")
     return {int(path.stem): path for path in folder.iterdir() if path.suffix in suffixes and path.stem.isdigit()}
 
 
-def _warn_of_missing(drive: Path, what: str, numbers: set[int]) -> None:
+def _warn_of_missing(root: Path, what: str, numbers: set[int]) -> None:
     if numbers:
         shown = ", ".join(map(str, sorted(numbers)[:8])) + (", ..." if len(numbers) > 8 else "")
-        _logger.warning("%s: %d frame(s) left out for want of %s: %s", drive.name, len(numbers), what, shown)
+        _logger.warning("%s: %d frame(s) left out for want of %s: %s", root.name, len(numbers), what, shown)
 
 
 def _read_stamps(path: Path, numbers: list[int]) -> list[int]:

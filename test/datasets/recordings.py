@@ -62,6 +62,24 @@ def write_kitti_raw(root, numbers=range(4), date="2011_09_26", drive="0052", cam
     return folder
 
 
+def write_kitti_object(root, numbers=range(3)):
+    """A part of the object data set; returns its folder. The LiDAR stands a metre to the right in frame 1."""
+    for part in ("calib", "image_2", "velodyne"):
+        (root / part).mkdir(parents=True)
+    lines = dict(line.split(": ") for line in (CAMERAS + VELODYNE).splitlines())
+    rotation = np.array(lines["R"].split(), float).reshape(3, 3)
+    for number in numbers:
+        place = np.array(lines["T"].split(), float) + ((1, 0, 0) if number == 1 else (0, 0, 0))
+        to_camera = np.column_stack([rotation, place])
+        (root / "calib" / f"{number:06}.txt").write_text(
+            f"P2: {lines['P_rect_02']}\nP3: {lines['P_rect_03']}\nR0_rect: {lines['R_rect_00']}\n"
+            f"Tr_velo_to_cam: {' '.join(map(str, to_camera.ravel()))}\n"
+        )
+        write_image(root / "image_2" / f"{number:06}.png", picture(number))
+        scan(number).tofile(root / "velodyne" / f"{number:06}.bin")
+    return root
+
+
 def lidar_frames(count=5):
     """Frames with everything a LiDAR recording has."""
     extrinsic = np.eye(4)

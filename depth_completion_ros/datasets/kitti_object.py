@@ -1,0 +1,62 @@
+"""KITTI's object data set: single frames of many drives, each with a calibration of its own.
+
+Source: A. Geiger, P. Lenz, R. Urtasun, "Are we ready for Autonomous Driving? The KITTI Vision Benchmark Suite", CVPR
+2012, and the development kit.
+
+    training/  (or testing/)
+      calib/000000.txt  image_2/000000.png  velodyne/000000.bin
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp
+from depth_completion_ros.datasets.kitti_calibration import read_object_calibration
+from depth_completion_ros.datasets.kitti_raw import paired_files, read_frame
+from depth_completion_ros.frame import Frame
+
+
+class KittiObject(IndexedSource):
+    """The images of a camera with the LiDAR scans of the same number, for offline evaluation and training.
+
+    Stamps are made up, 0.1 s apart. Frames have different cameras and extrinsics, as no robot has: the replay node
+    refuses to play them on.
+
+    Args:
+        path: the folder with ``calib``, ``image_2`` and ``velodyne``.
+        camera: 2 or 3 for the left or right colour camera.
+
+    Raises:
+        FileNotFoundError: there are no images, or no scans.
+        ValueError: there is no such camera.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], camera: int = 2) -> None:
+        if camera not in range(4):
+            raise ValueError(f"KITTI has the cameras 0 to 3, camera {camera!r} was asked for")
+        self._root = Path(os.path.abspath(path))
+        self.name = self._root.name
+        self._camera = camera
+        self._files = paired_files(self._root, self._root / f"image_{camera}", self._root / "velodyne")
+        self._numbers = list(self._files)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def frame_name(self, index: int) -> str:
+        """The file number, as six digits."""
+        return f"{self._numbers[index]:06}"
+
+    def __getitem__(self, index: int) -> Frame:
+        """Reads one frame, with ``points`` and ``rings`` (0 = top).
+
+        Raises:
+            IndexError: there is no such frame.
+            FileNotFoundError: its calibration is missing.
+            ValueError: its image, scan or calibration is damaged; the message names the file.
+        """
+        files = self._files[self._numbers[index]]
+        calibration = read_object_calibration(self._root / "calib" / f"{files[0].stem}.txt", self._camera)
+        return read_frame(files, calibration, nominal_stamp(index), self.frame_name(index))
