@@ -212,7 +212,7 @@ class DepthCompleter:
             confidence = torch.where(known, confidence, 0.0).clamp(0.0, 1.0)
             depth_array, confidence_array = depth.cpu().numpy(), confidence.cpu().numpy()
         stages.done("finish")
-        return Completion(depth_array, confidence_array, measured, stages.milliseconds)
+        return Completion(depth_array, confidence_array, measured, stages.milliseconds, decimation=decimation)
 
     def _run(self, inputs: Inputs) -> NetworkOutput:
         try:

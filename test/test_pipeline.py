@@ -231,6 +231,7 @@ def test_fine_images_are_completed_at_a_part_of_their_resolution(monkeypatch, gi
     size = -(-30 // at_work), -(-40 // at_work)
     for each in completer.network.seen:
         assert each.shape[-2:] == size
+    assert completion.decimation == at_work
     assert completion.depth.shape == completion.confidence.shape == (30, 40)
     middle = size[1] // 2 * at_work
     assert (completion.depth[:, :middle] == 8).all() and np.isnan(completion.depth[:, middle:]).all()

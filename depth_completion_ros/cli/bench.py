@@ -52,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from depth_completion_ros.evaluation.holdout import hold_out
+    from depth_completion_ros.geometry.decimation import decimation_for
 
     if options.frames < 1:
         raise ValueError(f"{options.frames} frames cannot be timed, expected --frames 1 or more")
@@ -70,6 +71,7 @@ def run(options: argparse.Namespace) -> int:
         "hardware": _hardware(options.threads),
         "source": options.source,
         "size": f"{camera.width}x{camera.height}",
+        "decimation": options.decimation or decimation_for(camera),
         "points": points,
         "frames": options.frames,
     }
@@ -77,7 +79,8 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({**setting, "milliseconds": results}, indent=2))
         return 0
     print(setting["hardware"])
-    print(f"{setting['size']} pixels, {points} points, {options.frames} frames of {options.source}")
+    part = "" if setting["decimation"] == 1 else f" completed at 1/{setting['decimation']} of the resolution"
+    print(f"{setting['size']} pixels{part}, {points} points, {options.frames} frames of {options.source}")
     for name, stages in results.items():
         print(f"\n{name:36}{'median':>10}{'p95':>10}  ms")
         for stage, (median, p95) in stages.items():

@@ -47,3 +47,10 @@ def test_options_of_the_source_and_the_preset_of_all_models(capsys):
     out = capsys.readouterr().out
     assert "30 frames of walls,frames=1" in out
     assert "\nmspn lite " in out and "\nclassical None " in out
+
+
+def test_the_part_of_the_resolution_is_told(capsys):
+    assert main(["bench", "--source", "walls", "--decimation", "2"]) == 0
+    assert " pixels completed at 1/2 of the resolution, " in capsys.readouterr().out
+    assert main(["bench", "--source", "walls"]) == 0
+    assert "completed at" not in capsys.readouterr().out
