@@ -135,6 +135,16 @@ def test_diagnostics_name_the_fault(robot):
     robot.spin_until(lambda: any("no measurement" in each.message for each in robot.diagnostics), "no such fault")
 
 
+def test_images_completed_at_a_part_of_their_resolution_come_out_whole(make_robot):
+    robot = make_robot(decimation=2)
+    robot.completes()
+
+    def told(status) -> bool:
+        return any(value.key == "decimation" and value.value == "2" for value in status.values)
+
+    robot.spin_until(lambda: any(map(told, robot.diagnostics)), "diagnostics do not tell")
+
+
 def test_diagnostics_do_not_go_on_completing_when_everything_has_stopped(robot):
     robot.completes()
 
