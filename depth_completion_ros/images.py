@@ -45,8 +45,8 @@ def write_image(path: StrPath, rgb: NDArray[np.uint8]) -> None:
     _encode(path, rgb if rgb.ndim == 2 else cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
 
 
-def read_depth_png(path: StrPath) -> NDArray[np.float32]:
-    """Reads a KITTI depth file, a 16-bit grey PNG of metres x 256, as (H, W) float32 metres, 0 = none.
+def read_depth_png(path: StrPath, units_per_metre: float = _PNG_UNITS_PER_METRE) -> NDArray[np.float32]:
+    """Reads a depth file, a 16-bit grey PNG, KITTI's of metres x 256, as (H, W) float32 metres, 0 = none.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -56,10 +56,10 @@ def read_depth_png(path: StrPath) -> NDArray[np.float32]:
     if pixels.dtype != np.uint16 or pixels.ndim != 2:
         channels = 1 if pixels.ndim == 2 else pixels.shape[2]
         raise ValueError(
-            f"{path}: a depth file is a 16-bit grey PNG (metres x 256), "
+            f"{path}: a depth file is a 16-bit grey PNG (metres x {units_per_metre:g}), "
             f"this one has {8 * pixels.itemsize} bits in {channels} channel(s)"
         )
-    return np.asarray(pixels, np.float32) / np.float32(_PNG_UNITS_PER_METRE)
+    return np.asarray(pixels, np.float32) / np.float32(units_per_metre)
 
 
 def write_depth_png(path: StrPath, depth: NDArray[np.float32]) -> None:

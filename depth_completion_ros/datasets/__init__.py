@@ -31,8 +31,8 @@ def open_source(path: str | os.PathLike[str], **options: Any) -> FrameSource:
     Args:
         path: the word ``synthetic`` (a drive along a street), ``synthetic-streets`` or ``synthetic-rooms`` (single
             frames, each in a world of its own), a bag (a rosbag2 folder, or a .mcap, .db3 or .bag file), a KITTI depth
-            completion folder, a KITTI raw drive or a folder above one, a part of KITTI's object data set, or an NYU
-            Depth V2 folder.
+            completion folder, a KITTI raw drive or a folder above one, a part of KITTI's object data set, an NYU Depth
+            V2 folder, or pictures of a depth camera.
         options: options of the source, as its class describes them: e.g. ``camera`` of KITTI, ``points`` of a bag.
 
     Raises:
@@ -150,6 +150,11 @@ _KINDS: Final = (
         "an NYU Depth V2 folder, or one above or in it (*.h5)",
         _holds("*.h5", "*/*.h5", "*/*/*.h5"),
         "nyu:NyuDepth",
+    ),
+    _Kind(
+        "pictures of a depth camera (depth/ and color/, rgb/ or image/)",
+        lambda path: (path / "depth").is_dir(),
+        "rgbd:RgbdPictures",
     ),
 )
 

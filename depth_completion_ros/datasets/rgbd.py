@@ -1,0 +1,129 @@
+"""Pictures of a depth camera: folders of colour and of registered 16-bit depth images.
+
+TUM RGB-D's sequences (J. Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems", IROS 2012), which list
+the stamps of their pictures, and the layout of Open3D, Redwood and many others, where the pictures of a frame have one
+name:
+
+    rgbd_dataset_freiburg1_desk/                      living_room/
+      rgb.txt    rgb/1305031452.791720.png              color/00000.jpg
+      depth.txt  depth/1305031452.803611.png            depth/00000.png
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp
+from depth_completion_ros.frame import Frame
+from depth_completion_ros.geometry.camera import Camera
+from depth_completion_ros.images import read_depth_png, read_image
+
+_COLOR_FOLDERS: Final = ("color", "rgb", "image")
+
+_TUM_UNITS: Final = 5000.0  # per metre
+_UNITS: Final = 1000.0  # millimetres, of all others
+_KINECT: Final = 525 / 640  # focal length, in widths of the image
+_APART: Final = 20_000_000  # nanoseconds; both of TUM's cameras take 30 pictures a second
+_COLOR_FILES: Final = (".png", ".jpg", ".jpeg")
+
+
+class _Pair(NamedTuple):
+    name: str
+    stamp: int
+    color: Path
+    depth: Path
+
+
+class RgbdPictures(IndexedSource):
+    """Frames with ``image`` and ``depth``, registered to each other.
+
+    Args:
+        path: the folder with ``depth`` and one of ``color``, ``rgb`` and ``image``.
+        units: of the depth files per metre; 0 takes 5000 for TUM's, which have a ``depth.txt``, and 1000 for others.
+        focal_length: pixels; 0 takes a Kinect's, 525 for images 640 pixels wide. The principal point is the middle.
+
+    Raises:
+        FileNotFoundError: there are no folders like these, or no colour and depth image belong together.
+        ValueError: ``units`` or ``focal_length`` is below 0, or a list of stamps is damaged.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], units: float = 0.0, focal_length: float = 0.0) -> None:
+        if units < 0 or focal_length < 0:
+            raise ValueError(f"units are {units}, focal_length is {focal_length}; expected 0 (not known) or more")
+        root = Path(os.path.abspath(path))
+        self.name = root.name
+        color = next((root / name for name in _COLOR_FOLDERS if (root / name).is_dir()), None)
+        if color is None or not (root / "depth").is_dir():
+            raise FileNotFoundError(f"{root} needs a folder depth, and one of {', '.join(_COLOR_FOLDERS)}")
+        listed = (root / f"{color.name}.txt").is_file() and (root / "depth.txt").is_file()
+        self._units = units or (_TUM_UNITS if listed else _UNITS)
+        self._focal_length = focal_length
+        self._pairs = _by_stamp(root, color.name) if listed else _by_name(color, root / "depth")
+        if not self._pairs:
+            raise FileNotFoundError(f"{root}: no image in {color.name}/ belongs to one in depth/")
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def frame_name(self, index: int) -> str:
+        """The name of the depth file, without its ending."""
+        return self._pairs[index].name
+
+    def __getitem__(self, index: int) -> Frame:
+        """Reads one frame.
+
+        Raises:
+            IndexError: there is no such frame.
+            ValueError: a file is damaged, or colour and depth have different sizes; the message names the file.
+        """
+        pair = self._pairs[index]
+        image, depth = read_image(pair.color), read_depth_png(pair.depth, self._units)
+        height, width = depth.shape
+        if image.shape[:2] != (height, width):
+            raise ValueError(
+                f"{pair.depth} has {width}x{height} pixels, its colour image {image.shape[1]}x{image.shape[0]}: "
+                "only registered depth can be read from pictures"
+            )
+        focal_length = self._focal_length or _KINECT * width
+        camera = Camera(width, height, focal_length, focal_length, (width - 1) / 2, (height - 1) / 2)
+        return Frame(stamp=pair.stamp, camera=camera, image=image, depth=depth, name=pair.name)
+
+
+def _by_name(color: Path, depth: Path) -> list[_Pair]:
+    pictures = {path.stem: path for path in sorted(color.iterdir()) if path.suffix.lower() in _COLOR_FILES}
+    names = sorted(path.stem for path in depth.glob("*.png") if path.stem in pictures)
+    return [
+        _Pair(name, nominal_stamp(index), pictures[name], depth / f"{name}.png") for index, name in enumerate(names)
+    ]
+
+
+def _by_stamp(root: Path, color: str) -> list[_Pair]:
+    """Every depth image with the colour image nearest to it in time, if that is near enough."""
+    colors, depths = _read_list(root, f"{color}.txt"), _read_list(root, "depth.txt")
+    stamps = np.array([stamp for stamp, _ in colors])
+    pairs = []
+    for stamp, path in depths:
+        nearest = int(np.abs(stamps - stamp).argmin())
+        if abs(int(stamps[nearest]) - stamp) <= _APART:
+            pairs.append(_Pair(path.stem, int(stamps[nearest]), colors[nearest][1], path))
+    return pairs
+
+
+def _read_list(root: Path, name: str) -> list[tuple[int, Path]]:
+    """The stamps, nanoseconds, and files of ``1305031452.791720 rgb/1305031452.791720.png`` and the like."""
+    entries = []
+    for line in (root / name).read_text(errors="replace").splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        stamp, _, path = line.strip().partition(" ")
+        seconds, _, fraction = stamp.partition(".")
+        if not (seconds.isdigit() and fraction.isdigit() and path):
+            raise ValueError(f"{root / name}: damaged, {line!r} is no stamp and file")
+        entries.append((int(seconds) * 10**9 + int(f"{fraction:0<9}"[:9]), root / path.strip()))
+    if not entries:
+        raise ValueError(f"{root / name}: damaged, it lists no file")
+    return entries
