@@ -66,7 +66,7 @@ _DISTORTION_MODELS: Final = {
 def image_array(message: Any) -> NDArray[np.uint8]:
     """The pixels of a ``sensor_msgs/Image`` as (H, W, 3) uint8 RGB; may share the message's memory.
 
-    16-bit samples lose their lower byte. Encodings that are not listed here (Bayer, YUV) need ``cv_bridge``.
+    16-bit samples lose their lower byte. Encodings that are not listed here (YUV) need ``cv_bridge``.
 
     Raises:
         ValueError: the sizes in the message do not add up, or its encoding cannot be decoded here.

@@ -35,8 +35,8 @@ RELIABLE = {
 ARGUMENTS = {
     "dataset": (
         "synthetic",
-        "KITTI raw or depth completion folder, bag (mcap, sqlite3, ROS 1), or 'synthetic'; options of it follow: "
-        "PATH,raw_root=DIR,camera=3",
+        "KITTI raw or depth completion folder, colour and depth pictures, bag (mcap, sqlite3, ROS 1), or 'synthetic'; "
+        "options of it follow: PATH,raw_root=DIR,camera=3",
     ),
     "model": (AUTO, "completion model, see `depth-completion models`; auto: by the sensors of the dataset"),
     "preset": ("", "size of the model, such as lite; empty: that of its weights"),

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from depth_completion_ros.frame import Frame
 
 # Of --source; --data tells of itself.
-SOURCE_HELP = "a KITTI folder, a bag, or the word 'synthetic'; options of it follow: PATH,raw_root=DIR,camera=3"
+SOURCE_HELP = (
+    "a KITTI raw, object or depth completion folder, an NYU folder, colour and depth pictures, a bag, or one of "
+    "'synthetic', 'synthetic-streets', 'synthetic-rooms'; options of it follow: PATH,raw_root=DIR,camera=3"
+)
 
 
 def add_data_options(parser: argparse._ActionsContainer) -> None:

@@ -49,7 +49,7 @@ def _weights(model: str) -> str:
 
 def _describe(row: dict[str, Any]) -> str:
     """One model for people: its name, and below it a line for each thing that is known about it."""
-    image = "needs an image" if row["uses_image"] else "needs no image"
+    image = "uses an image" if row["uses_image"] else "needs no image"
     facts = {"": f"{row['summary']}; {image}", "presets: ": ", ".join(row["presets"]), "source: ": row["source"]}
     facts["weights that ship: "] = row["weights"]
     lines = [

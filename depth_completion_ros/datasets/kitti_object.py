@@ -19,7 +19,7 @@ from depth_completion_ros.frame import Frame
 
 
 class KittiObject(IndexedSource):
-    """The images of a camera with the LiDAR scans of the same number, for offline evaluation and training.
+    """The images of a camera with the LiDAR scans of the same number, for offline evaluation.
 
     Stamps are made up, 0.1 s apart. Frames have different cameras and extrinsics, as no robot has: the replay node
     refuses to play them on.

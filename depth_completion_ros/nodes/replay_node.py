@@ -46,7 +46,9 @@ class ReplaySettings:
     """See the descriptions."""
 
     source: str = setting(
-        "synthetic", "a KITTI folder, a bag, or the word synthetic; options of it follow: PATH,raw_root=DIR,camera=3"
+        "synthetic",
+        "a KITTI raw or depth completion folder, colour and depth pictures, a bag, or the word synthetic; options "
+        "follow: PATH,raw_root=DIR,camera=3",
     )
     lines: int = setting(
         0, "LiDAR lines to publish, the others become ground truth; 0: publish all", minimum=0, maximum=1024
