@@ -72,7 +72,6 @@ class Completion:
         sparse_depth: (H, W) float32 metres, 0 = not measured: what was completed.
         milliseconds: duration of each stage that made it, in order of execution.
         hidden: measurements removed because a nearer surface hides them from the camera.
-        decimation: it was completed at this part of the resolution: 2 is half of it.
     """
 
     depth: NDArray[np.float32]
@@ -80,7 +79,6 @@ class Completion:
     sparse_depth: NDArray[np.float32]
     milliseconds: Mapping[str, float] = field(default_factory=dict)
     hidden: int = 0
-    decimation: int = 1
 
 
 def _expect(name: str, array: NDArray | None, shape: tuple[int | None, ...], dtype: type) -> None:

@@ -22,7 +22,6 @@ from depth_completion_ros.frame import Completion, Frame
 from depth_completion_ros.geometry.decimation import (
     decimate_depth,
     decimate_image,
-    decimation_for,
     enlarge_confidence,
     enlarge_depth,
 )
@@ -62,9 +61,7 @@ class DepthCompleter:
         estimator: folder of a monocular depth network, whose estimate is the initial depth of frames that have none;
             see :class:`~depth_completion_ros.monocular.MonocularEstimator`.
         see_through: remove background points that a nearer surface hides (a LiDAR above the camera sees over it).
-        decimation: complete at this part of the resolution, and enlarge what comes out: 2 is half of it; 1 completes
-            images as they are; 0 goes by the focal length of a frame's camera, so that networks see images like those
-            of their training (:mod:`~depth_completion_ros.geometry.decimation`).
+        decimation: complete at this part of the resolution, and enlarge what comes out: 2 is half of it.
         sensors: what ``auto`` goes by.
         options: other options of the model, where no checkpoint gives them.
 
@@ -86,7 +83,7 @@ class DepthCompleter:
         checkpoint: str | Path | None = None,
         estimator: str | Path | None = None,
         see_through: bool = False,
-        decimation: int = 0,
+        decimation: int = 1,
         sensors: Sensors = (True, "lidar"),
         **options: Any,
     ) -> None:
@@ -105,8 +102,8 @@ class DepthCompleter:
             raise ValueError(f"model {self.model!r} starts from no initial depth, so it has no use for an estimator")
         self._estimator = MonocularEstimator(estimator, self.device) if estimator else None
         self.see_through = see_through
-        if decimation < 0:
-            raise ValueError(f"decimation is {decimation}, expected 0 (by the focal length) or more")
+        if decimation < 1:
+            raise ValueError(f"decimation is {decimation}, expected 1 (the full resolution) or more")
         self.decimation = decimation
         reuse_freed_memory()
 
@@ -135,9 +132,7 @@ class DepthCompleter:
             hidden = np.count_nonzero(sparse_depth) - np.count_nonzero(visible)
             sparse_depth = visible
         stages.done("project")
-        decimation = self.decimation or decimation_for(frame.camera)
-        completion = self._complete(frame.image, sparse_depth, frame.initial_depth, decimation, stages)
-        return replace(completion, hidden=hidden)
+        return replace(self._complete(frame.image, sparse_depth, frame.initial_depth, stages), hidden=hidden)
 
     def __call__(
         self,
@@ -145,7 +140,7 @@ class DepthCompleter:
         sparse_depth: NDArray[np.float32],
         initial_depth: NDArray[np.float32] | None = None,
     ) -> Completion:
-        """Completes one sparse depth image, whose focal length is unknown: in full, unless ``decimation`` was given.
+        """Completes one sparse depth image.
 
         Args:
             image: (H, W, 3) uint8 RGB; None, as of a dead camera, for a model that does without (``needs_image``).
@@ -157,14 +152,13 @@ class DepthCompleter:
             MemoryError: the device has too little for images of this size.
             ValueError: an array has another shape, dtype or unit, or the model needs an image and got none.
         """
-        return self._complete(image, sparse_depth, initial_depth, self.decimation or 1, _Stages(self.device))
+        return self._complete(image, sparse_depth, initial_depth, _Stages(self.device))
 
     def _complete(
         self,
         image: NDArray[np.uint8] | None,
         sparse_depth: NDArray[np.float32],
         initial_depth: NDArray[np.float32] | None,
-        decimation: int,
         stages: _Stages,
     ) -> Completion:
         _check_depth("sparse_depth", sparse_depth)
@@ -186,10 +180,10 @@ class DepthCompleter:
             raise ValueError(f"model {self.model!r} needs an initial depth here, of the frame or of an estimator")
 
         measured, size = sparse_depth, sparse_depth.shape
-        if decimation > 1:
-            sparse_depth = decimate_depth(sparse_depth, decimation)
-            image = None if image is None else decimate_image(image, decimation)
-            initial_depth = None if initial_depth is None else decimate_depth(initial_depth, decimation)
+        if self.decimation > 1:
+            sparse_depth = decimate_depth(sparse_depth, self.decimation)
+            image = None if image is None else decimate_image(image, self.decimation)
+            initial_depth = None if initial_depth is None else decimate_depth(initial_depth, self.decimation)
 
         with torch.inference_mode():
             image_batch = self._image_batch(image, sparse_depth.shape) if self.network.uses_image else None
@@ -204,15 +198,15 @@ class DepthCompleter:
             if self.calibration is not None:
                 seen = image if self.network.uses_image else None
                 confidence = self.calibration(depth, confidence, sparse_depth, seen)
-            if decimation > 1:
-                depth = enlarge_depth(depth, decimation, size)
-                confidence = enlarge_confidence(confidence, decimation, size)
+            if self.decimation > 1:
+                depth = enlarge_depth(depth, self.decimation, size)
+                confidence = enlarge_confidence(confidence, self.decimation, size)
             known = (depth > 0) & (depth < math.inf)  # not NaN, either
             depth = torch.where(known, depth, torch.nan)
             confidence = torch.where(known, confidence, 0.0).clamp(0.0, 1.0)
             depth_array, confidence_array = depth.cpu().numpy(), confidence.cpu().numpy()
         stages.done("finish")
-        return Completion(depth_array, confidence_array, measured, stages.milliseconds, decimation=decimation)
+        return Completion(depth_array, confidence_array, measured, stages.milliseconds)
 
     def _run(self, inputs: Inputs) -> NetworkOutput:
         try:
@@ -225,7 +219,7 @@ class DepthCompleter:
             height, width = inputs[1].shape[-2:]
             raise MemoryError(
                 f"{width}x{height} pixels need more memory than {self.device} has for model {self.model!r}; "
-                "use a smaller preset or smaller images"
+                "use a smaller preset or a larger decimation"
             ) from error
 
     def _image_batch(self, image: NDArray[np.uint8] | None, size: tuple[int, ...]) -> Tensor:

@@ -215,31 +215,27 @@ class _Recorder(CompletionNetwork):
         self.seen = image, sparse_depth, initial_depth
         depth = torch.full_like(sparse_depth, 8.0)
         depth[..., depth.shape[-1] // 2 :] = torch.nan
-        return NetworkOutput(depth, torch.full_like(depth, 0.75))
+        return NetworkOutput(depth, torch.where(depth.isnan(), torch.nan, 0.75))
 
 
-@pytest.mark.parametrize(
-    ("given", "focal_length", "at_work"), [(0, 30.0, 1), (0, 1500.0, 2), (1, 1500.0, 1), (3, 30.0, 3)]
-)
-def test_fine_images_are_completed_at_a_part_of_their_resolution(monkeypatch, given, focal_length, at_work):
+@pytest.mark.parametrize("decimation", [1, 2, 3])
+def test_images_are_completed_at_a_part_of_their_resolution(monkeypatch, decimation):
     monkeypatch.setattr(pipeline, "create", lambda *_, **__: _Recorder())
-    completer = DepthCompleter("classical", "cpu", decimation=given)
+    completer = DepthCompleter("classical", "cpu", decimation=decimation)
     image = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
-    camera = Camera(40, 30, focal_length, focal_length, 19.5, 14.5)
-    frame = Frame(1, camera, image=image, depth=sparse(), initial_depth=sparse())
-    completion = completer.complete(frame)
-    size = -(-30 // at_work), -(-40 // at_work)
+    completion = completer(image, sparse(), sparse())
+    size = -(-30 // decimation), -(-40 // decimation)
     for each in completer.network.seen:
         assert each.shape[-2:] == size
-    assert completion.decimation == at_work
     assert completion.depth.shape == completion.confidence.shape == (30, 40)
-    middle = size[1] // 2 * at_work
+    middle = size[1] // 2 * decimation
     assert (completion.depth[:, :middle] == 8).all() and np.isnan(completion.depth[:, middle:]).all()
-    np.testing.assert_allclose(completion.confidence[:, :middle], 0.75, rtol=1e-6)
     assert not completion.confidence[:, middle:].any()
-    np.testing.assert_array_equal(completion.sparse_depth, frame.depth)  # as it was measured
+    np.testing.assert_allclose(completion.confidence[:, : middle - decimation], 0.75, rtol=1e-6)
+    assert not np.isnan(completion.confidence).any()
+    np.testing.assert_array_equal(completion.sparse_depth, sparse())  # as it was measured
 
 
-def test_a_negative_decimation_is_refused():
-    with pytest.raises(ValueError, match="decimation is -1"):
-        DepthCompleter("classical", "cpu", decimation=-1)
+def test_no_decimation_below_1():
+    with pytest.raises(ValueError, match=r"decimation is 0, expected 1 \(the full resolution\) or more"):
+        DepthCompleter("classical", "cpu", decimation=0)

@@ -23,11 +23,7 @@ def add_model_options(parser: argparse._ActionsContainer, models: str = "see 'de
     parser.add_argument("--estimator", type=Path, metavar="DIR", help=ESTIMATOR_HELP)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument(
-        "--decimation",
-        type=int,
-        default=0,
-        metavar="N",
-        help="complete at 1/N of the resolution (default: by the focal length: of 1082 pixels and more, at half of it)",
+        "--decimation", type=int, default=1, metavar="N", help="complete at 1/N of the resolution (default: all of it)"
     )
 
 

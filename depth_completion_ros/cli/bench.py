@@ -52,7 +52,6 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from depth_completion_ros.evaluation.holdout import hold_out
-    from depth_completion_ros.geometry.decimation import decimation_for
 
     if options.frames < 1:
         raise ValueError(f"{options.frames} frames cannot be timed, expected --frames 1 or more")
@@ -71,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         "hardware": _hardware(options.threads),
         "source": options.source,
         "size": f"{camera.width}x{camera.height}",
-        "decimation": options.decimation or decimation_for(camera),
+        "decimation": options.decimation,
         "points": points,
         "frames": options.frames,
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,8 +12,7 @@ from depth_completion_ros.confidence import BLOCK, CLUES, TOLERANCE, Calibration
 from depth_completion_ros.evaluation.degradations import dimmed, without_image
 from depth_completion_ros.evaluation.given import Given
 from depth_completion_ros.frame import Frame
-from depth_completion_ros.geometry.decimation import decimate_depth, decimate_image, decimation_for
-from depth_completion_ros.pipeline import DepthCompleter, sparse_depth_of
+from depth_completion_ros.pipeline import DepthCompleter
 
 _SAMPLES = 3000  # of one frame with one amount given: pixels near each other tell the same
 _UNSEEN = 0.2  # share of the frames without a picture, and with a dark one, of models that look at it
@@ -34,8 +32,7 @@ def calibrate(completer: DepthCompleter, frames: Iterable[Frame], given: Sequenc
     """
     parts: dict[str, list[NDArray[np.floating]]] = {name: [] for name in CLUES}
     correct: list[NDArray[np.bool_]] = []
-    calibration, decimation = completer.calibration, completer.decimation
-    completer.calibration, completer.decimation = None, 1  # frames are as networks see them already
+    before, completer.calibration = completer.calibration, None
     try:
         for number, frame in enumerate(frames):
             for position, amount in enumerate(given):
@@ -43,13 +40,12 @@ def calibrate(completer: DepthCompleter, frames: Iterable[Frame], given: Sequenc
                 thinned = amount.of(frame, rng)
                 if thinned is None:
                     continue
-                thinned = _decimated(thinned, decimation or decimation_for(frame.camera))
                 values, right = _sample(completer, _as_seen(thinned, completer, rng), rng)
                 correct.append(right)
                 for name, value in values.items():
                     parts[name].append(value)
     finally:
-        completer.calibration, completer.decimation = calibration, decimation
+        completer.calibration = before
     if not correct:
         raise ValueError(
             "no frame has a ground truth and as many measurements as were asked for: nothing to learn from"
@@ -65,25 +61,6 @@ def _as_seen(frame: Frame, completer: DepthCompleter, rng: np.random.Generator) 
     if frame.image is None or draw > 2 * _UNSEEN:
         return frame
     return dimmed(frame, 10.0 ** -rng.uniform(0.5, 2.0), rng)
-
-
-def _decimated(frame: Frame, decimation: int) -> Frame:
-    """The frame as a network sees it: its confidence is calibrated before its depth is enlarged."""
-    if decimation == 1:
-        return frame
-    depth = decimate_depth(sparse_depth_of(frame), decimation)
-    height, width = depth.shape
-    return replace(
-        frame,
-        camera=frame.camera.resize(width, height),
-        image=None if frame.image is None else decimate_image(frame.image, decimation),
-        points=None,
-        rings=None,
-        depth=depth,
-        depth_camera=None,
-        initial_depth=None if frame.initial_depth is None else decimate_depth(frame.initial_depth, decimation),
-        ground_truth=None if frame.ground_truth is None else decimate_depth(frame.ground_truth, decimation),
-    )
 
 
 def _sample(

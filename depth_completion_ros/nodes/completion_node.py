@@ -107,7 +107,7 @@ class _Work:
     ) -> None:
         self._completer, self._outputs = completer, outputs
         self._rectified = settings.rectified
-        self._coverage, self._hidden, self._decimation = "none", 0, 1
+        self._coverage, self._hidden = "none", 0
         self._diagnostics = Diagnostics(node, f"{completer.model} on {completer.device}", self._values)
         self._mailbox: Mailbox[tuple[Any, ...]] = Mailbox(self._complete, self._unexpected)
         try:
@@ -149,7 +149,6 @@ class _Work:
         diagnostics.cleared(_FRAME_FAULTS)
         measured = (completion.sparse_depth > 0).mean()
         self._coverage, self._hidden = f"{measured * 100:.2f}", completion.hidden
-        self._decimation = completion.decimation
         diagnostics.completed(
             {"decode": (decoded - started) * 1e3}
             | dict(completion.milliseconds)
@@ -160,7 +159,6 @@ class _Work:
         return {
             "pixels measured [%]": self._coverage,
             "hidden measurements removed": self._hidden,
-            "decimation": self._decimation,
             "dropped: a newer frame came first": self._mailbox.replaced,
             **self._inputs.values(),
         }

@@ -56,11 +56,7 @@ class CompletionSettings:
         False, "remove points that a nearer surface hides from the camera (a LiDAR mounted above it)", live=True
     )
     decimation: int = setting(
-        0,
-        "complete at this part of the resolution, and enlarge what comes out; 1: all of it; 0: by the focal length, "
-        "so that models see images like those of their training",
-        minimum=0,
-        maximum=16,
+        1, "complete at this part of the resolution, and enlarge what comes out; 2: half of it", minimum=1, maximum=16
     )
     depth_encoding: str = setting(
         "32FC1", "of depth/image: 32FC1 metres, NaN unknown; 16UC1 millimetres up to 65.535 m, 0 unknown",

@@ -46,23 +46,6 @@ def test_a_calibrated_confidence_comes_true_and_sorts():
     assert again.curves == fitted.curves
 
 
-def test_fine_images_are_calibrated_as_they_are_completed(monkeypatch):
-    """At half their resolution: what is right of a cell is what the enlarged confidence says."""
-    fine = replace(CAMERA, fx=1500.0, fy=1500.0)
-    frames = [replace(rough(number), camera=fine) for number in range(12)]
-    completer = DepthCompleter("classical", device="cpu")
-    sizes = []
-    complete = completer.complete
-    monkeypatch.setattr(completer, "complete", lambda frame: sizes.append(frame.camera.width) or complete(frame))
-    completer.calibration = calibrate(completer, frames[:8], [EVERYTHING])
-    assert set(sizes) == {48} and completer.decimation == 0
-    gathered = Reliability()
-    for frame in frames[8:]:
-        completion = completer.complete(frame)
-        gathered.add(completion.depth, completion.confidence, completion.sparse_depth, frame.ground_truth)
-    assert gathered.calibration_error < 0.08
-
-
 def test_what_its_camera_sees_counts_for_a_model_that_looks_at_it():
     image = np.random.default_rng(0).integers(0, 255, (64, 96, 3), dtype=np.uint8)
     frames = [replace(rough(number), image=image) for number in range(30)]
