@@ -42,6 +42,7 @@ ARGUMENTS = {
     "preset": ("", "size of the model, such as lite; empty: that of its weights"),
     "checkpoint": ("", "folder of the model's weights; empty: those that ship with the package"),
     "device": ("auto", "auto, cpu, cuda or cuda:N"),
+    "decimation": ("1", "complete at this part of the resolution; 2: half of it"),
     "lines": ("0", "LiDAR lines to complete from, the others become ground truth; 0: all lines"),
     "rate": ("0.0", "speed as a factor of real time; 0: lockstep, every frame is completed"),
     "frame_timeout": ("30.0", "lockstep: seconds to wait for a completion before its frame counts as lost"),
@@ -64,9 +65,13 @@ def launch_nodes(context: LaunchContext) -> list:
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     # What a parameter must say where tf2 is not installed: where the sensor is, and of what kind.
     path, options = source_and_options(value["dataset"])
-    frame = next((item for item in open_source(path, **options).read() if isinstance(item, Frame)), None)
-    if frame is None:
-        raise RuntimeError(f"dataset {value['dataset']} has no frame that can be read")
+    frame = None
+    for frame in open_source(path, **options).read():
+        if isinstance(frame, Frame):
+            break
+    if not isinstance(frame, Frame):
+        why = "" if frame is None else f": {frame.error}"
+        raise RuntimeError(f"dataset {value['dataset']} has no frame that can be read{why}")
     if value["model"] == AUTO and not value["checkpoint"]:
         value["model"] = default_model(*sensors_of(frame))
     sim_time = {"use_sim_time": True}
@@ -98,13 +103,15 @@ def launch_nodes(context: LaunchContext) -> list:
                 "preset": text(value["preset"]),
                 "checkpoint": text(value["checkpoint"]),
                 "device": text(value["device"]),
+                "decimation": number(int, "decimation", value),
                 "sensor": "points" if frame.points is not None else "depth",
                 "use_image": frame.image is not None,
                 "extrinsic": frame.extrinsic.ravel().tolist(),
             },
         ],
     )
-    run = {name: value[name] for name in ("dataset", "model", "preset", "checkpoint", "device", "lines", "rate")}
+    told = ("dataset", "model", "preset", "checkpoint", "device", "decimation", "lines", "rate")
+    run = {name: value[name] for name in told}
     evaluation = Node(
         package=PACKAGE,
         executable="evaluation_node",

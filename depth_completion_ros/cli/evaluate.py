@@ -126,6 +126,7 @@ def _evaluate_folders(options: argparse.Namespace) -> int:
         "--checkpoint": options.checkpoint,
         "--estimator": options.estimator,
         "--device": options.device != "auto",
+        "--decimation": options.decimation != 1,
     }
     if wrong := ", ".join(option for option, given in of_data.items() if given):
         raise ValueError(f"{wrong}: of --data only, of folders every file counts as it is")

@@ -137,8 +137,8 @@ _KINDS: Final = (
         "kitti_raw:KittiRaw",
     ),
     _Kind(
-        "a part of KITTI's object data set (velodyne/ and calib/)",
-        lambda path: (path / "velodyne").is_dir() and (path / "calib").is_dir(),
+        "a part of KITTI's object data set (velodyne/ and image_2/ or image_3/)",
+        lambda path: (path / "velodyne").is_dir() and _holds("image_2", "image_3")(path),
         "kitti_object:KittiObject",
     ),
     _Kind(

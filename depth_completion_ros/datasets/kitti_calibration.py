@@ -42,7 +42,7 @@ def read_calibration(date_folder: Path, camera: int) -> KittiCalibration:
 
 
 def read_object_calibration(path: Path, camera: int) -> KittiCalibration:
-    """Reads the file of one frame of the object data set, such as ``calib/000000.txt``, for camera 0..3.
+    """Reads the file of one frame of the object data set, such as ``calib/000000.txt``, for camera 2 or 3.
 
     Raises:
         FileNotFoundError: the file is missing.

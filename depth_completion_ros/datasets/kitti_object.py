@@ -34,8 +34,8 @@ class KittiObject(IndexedSource):
     """
 
     def __init__(self, path: str | os.PathLike[str], camera: int = 2) -> None:
-        if camera not in range(4):
-            raise ValueError(f"KITTI has the cameras 0 to 3, camera {camera!r} was asked for")
+        if camera not in (2, 3):
+            raise ValueError(f"KITTI's object data set has the cameras 2 and 3, camera {camera!r} was asked for")
         self._root = Path(os.path.abspath(path))
         self.name = self._root.name
         self._camera = camera

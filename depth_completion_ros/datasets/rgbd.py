@@ -11,11 +11,10 @@ name:
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Final, NamedTuple
-
-import numpy as np
 
 from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp
 from depth_completion_ros.frame import Frame
@@ -29,6 +28,8 @@ _UNITS: Final = 1000.0  # millimetres, of all others
 _KINECT: Final = 525 / 640  # focal length, in widths of the image
 _APART: Final = 20_000_000  # nanoseconds; both of TUM's cameras take 30 pictures a second
 _COLOR_FILES: Final = (".png", ".jpg", ".jpeg")
+
+_logger = logging.getLogger(__name__)
 
 
 class _Pair(NamedTuple):
@@ -44,7 +45,8 @@ class RgbdPictures(IndexedSource):
     Args:
         path: the folder with ``depth`` and one of ``color``, ``rgb`` and ``image``.
         units: of the depth files per metre; 0 takes 5000 for TUM's, which have a ``depth.txt``, and 1000 for others.
-        focal_length: pixels; 0 takes a Kinect's, 525 for images 640 pixels wide. The principal point is the middle.
+        focal_length: pixels; 0 takes a Kinect's, 525 for images 640 pixels wide, and a warning says so. The principal
+            point is the middle.
 
     Raises:
         FileNotFoundError: there are no folders like these, or no colour and depth image belong together.
@@ -65,6 +67,8 @@ class RgbdPictures(IndexedSource):
         self._pairs = _by_stamp(root, color.name) if listed else _by_name(color, root / "depth")
         if not self._pairs:
             raise FileNotFoundError(f"{root}: no image in {color.name}/ belongs to one in depth/")
+        if not focal_length:
+            _logger.warning("%s: the focal length is taken for a Kinect's; set the option focal_length", self.name)
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -95,35 +99,38 @@ class RgbdPictures(IndexedSource):
 
 def _by_name(color: Path, depth: Path) -> list[_Pair]:
     pictures = {path.stem: path for path in sorted(color.iterdir()) if path.suffix.lower() in _COLOR_FILES}
-    names = sorted(path.stem for path in depth.glob("*.png") if path.stem in pictures)
+    names = [path.stem for path in depth.glob("*.png") if path.stem in pictures]
+    names.sort(key=lambda name: (len(name), name))  # 9 before 10
     return [
         _Pair(name, nominal_stamp(index), pictures[name], depth / f"{name}.png") for index, name in enumerate(names)
     ]
 
 
 def _by_stamp(root: Path, color: str) -> list[_Pair]:
-    """Every depth image with the colour image nearest to it in time, if that is near enough."""
+    """The images nearest to each other in time, each once, as the data set's own tool takes them."""
     colors, depths = _read_list(root, f"{color}.txt"), _read_list(root, "depth.txt")
-    stamps = np.array([stamp for stamp, _ in colors])
+    near = sorted(
+        (abs(stamp - other), stamp, other) for stamp in depths for other in colors if abs(stamp - other) <= _APART
+    )
     pairs = []
-    for stamp, path in depths:
-        nearest = int(np.abs(stamps - stamp).argmin())
-        if abs(int(stamps[nearest]) - stamp) <= _APART:
-            pairs.append(_Pair(path.stem, int(stamps[nearest]), colors[nearest][1], path))
-    return pairs
+    for _, stamp, other in near:
+        if stamp in depths and other in colors:
+            path = depths.pop(stamp)
+            pairs.append(_Pair(path.stem, other, colors.pop(other), path))
+    return sorted(pairs, key=lambda pair: pair.stamp)
 
 
-def _read_list(root: Path, name: str) -> list[tuple[int, Path]]:
-    """The stamps, nanoseconds, and files of ``1305031452.791720 rgb/1305031452.791720.png`` and the like."""
-    entries = []
-    for line in (root / name).read_text(errors="replace").splitlines():
-        if not line.strip() or line.startswith("#"):
+def _read_list(root: Path, name: str) -> dict[int, Path]:
+    """The files by their stamps, nanoseconds, of ``1305031452.791720 rgb/1305031452.791720.png`` and the like."""
+    entries = {}
+    for line in map(str.strip, (root / name).read_text(errors="replace").splitlines()):
+        if not line or line.startswith("#"):
             continue
-        stamp, _, path = line.strip().partition(" ")
+        stamp, *path = line.split(maxsplit=1)
         seconds, _, fraction = stamp.partition(".")
-        if not (seconds.isdigit() and fraction.isdigit() and path):
+        if not (path and f"{seconds}{fraction}".isdigit() and seconds):
             raise ValueError(f"{root / name}: damaged, {line!r} is no stamp and file")
-        entries.append((int(seconds) * 10**9 + int(f"{fraction:0<9}"[:9]), root / path.strip()))
+        entries[int(seconds) * 10**9 + int(f"{fraction:0<9}"[:9])] = root / path[0]
     if not entries:
         raise ValueError(f"{root / name}: damaged, it lists no file")
     return entries

@@ -20,7 +20,6 @@ from depth_completion_ros.geometry.projection import project_points
 from depth_completion_ros.geometry.thinning import MOST_HOLES
 from depth_completion_ros.pipeline import sparse_depth_of
 
-_FEWEST = 1 / 16  # of the points of a cloud without lines
 _BANDS = 64  # in which a depth image without rings is divided, as many as KITTI's LiDAR has lines
 
 
@@ -54,14 +53,14 @@ def draw_lines(frame: Frame, span: tuple[int, int], rng: np.random.Generator) ->
     A cloud that knows its rings loses whole rings; their number bounds that of the lines. A depth image, such as those
     of the KITTI benchmark, is divided by elevation into 64 bands as in the paper's implementation. A cloud without
     rings, such as that of a solid-state LiDAR or the spots of a ToF sensor, has no lines to choose from, but random
-    points: from a sixteenth of them to all, few as often as many.
+    points: of all of them the share that the fewest lines are of the most, or more, few as often as many.
 
     Raises:
         ValueError: the frame has neither points nor a depth image.
     """
     if frame.points is not None:
         if frame.rings is None or not (frame.rings >= 0).any():
-            kept = rng.random(len(frame.points)) < _FEWEST ** rng.random()
+            kept = rng.random(len(frame.points)) < (span[0] / span[1]) ** rng.random()
             return project_points(frame.points[kept], frame.camera, frame.extrinsic)
         rings = np.unique(frame.rings[frame.rings >= 0])
         kept = rings[choose_lines(len(rings), span, rng)]

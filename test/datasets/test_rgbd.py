@@ -47,6 +47,27 @@ def test_pictures_of_tum_are_paired_by_their_stamps(tmp_path):
     assert source[0].depth[0, 0] == pytest.approx(0.2)  # 1/5000 m
 
 
+def test_a_picture_has_one_partner_and_numbers_are_in_order(tmp_path):
+    (tmp_path / "stamped").mkdir()
+    root = write(tmp_path / "stamped", ["a.png", "b.png"], ["x.png", "y.png", "z.png"], color="rgb")
+    (root / "rgb.txt").write_text("1 rgb/a.png\n1.017\trgb/b.png\n")
+    (root / "depth.txt").write_text("  # depth maps\n1.0 depth/x.png\n1.010 depth/y.png\n1.033 depth/z.png\n")
+    source = RgbdPictures(root)
+    assert [(frame.name, frame.stamp) for frame in source] == [("x", 1_000_000_000), ("y", 1_017_000_000)]
+    (tmp_path / "named").mkdir()
+    names = [f"{number}.png" for number in range(12)]
+    source = RgbdPictures(write(tmp_path / "named", names, names))
+    assert [frame.name for frame in source] == [str(number) for number in range(12)]
+
+
+def test_a_focal_length_that_nobody_gave_is_told(tmp_path, caplog):
+    root = write(tmp_path, ["0.png"], ["0.png"])
+    RgbdPictures(root, focal_length=20.0)
+    assert not caplog.text
+    RgbdPictures(root)
+    assert "the focal length is taken for a Kinect's" in caplog.text
+
+
 def test_damage_is_named(tmp_path):
     root = write(tmp_path, ["0.png", "1.png"], ["0.png", "1.png"], size=(5, 5))
     (root / "depth" / "1.png").write_bytes(b"no picture")

@@ -77,11 +77,12 @@ def test_a_cloud_without_lines_loses_points_of_any_place():
     whole, rng = sparse_depth_of(frame), np.random.default_rng(0)
     shares, places = [], np.zeros(whole.shape, bool)
     for _ in range(300):
-        sparse = draw_lines(frame, (4, 8), rng)
+        sparse = draw_lines(frame, (4, 64), rng)
         np.testing.assert_array_equal(sparse[sparse > 0], whole[sparse > 0])
         shares.append(np.count_nonzero(sparse) / np.count_nonzero(whole))
         places |= sparse > 0
     assert np.array_equal(places, whole > 0)
+    np.testing.assert_array_equal(draw_lines(frame, (64, 64), rng), whole)
     for low in (1 / 16, 1 / 8, 1 / 4, 1 / 2):  # few are as frequent as many
         assert np.mean((np.array(shares) >= low) & (np.array(shares) < 2 * low)) == pytest.approx(0.25, abs=0.08)
 

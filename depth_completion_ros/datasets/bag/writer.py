@@ -109,7 +109,8 @@ class _MessageWriter:
     def _write_extrinsic(self, frame: Frame) -> None:
         if self._extrinsic is not None:
             if not is_same_pose(frame.extrinsic, self._extrinsic):
-                raise ValueError(f"frame {frame.name or frame.stamp} has another extrinsic than the frames before it")
+                name = frame.name or frame.stamp
+                raise ValueError(f"frame {name} has another extrinsic than the frames before it: a bag has one")
             return
         self._extrinsic = frame.extrinsic
         # Both depth sensors stand at the extrinsic; the one that a recording does not have does no harm.
