@@ -1,4 +1,4 @@
-"""Completion at a part of the resolution: a quarter of the time at half of it.
+"""Completion at a part of the resolution: at half of it in half of the time, or less.
 
 Networks see pixels, not degrees. Behind a long lens, measurements that are few are farther apart in pixels than any
 that a network was trained with; in a smaller image they are not.
