@@ -104,7 +104,7 @@ def compare(
     if missing := ", ".join(str(amount) for amount in given if amount not in scored):
         message = (
             f"no frame could be scored with {missing}: frames need so many, and a ground truth or more measurements "
-            "to be it; lines are of a LiDAR whose points know their ring"
+            "to be it (give fewer lines or points, or holes); lines are of a LiDAR whose points know their ring"
         )
         if not scored:
             raise ValueError(message)
