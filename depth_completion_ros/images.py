@@ -46,7 +46,11 @@ def write_image(path: StrPath, rgb: NDArray[np.uint8]) -> None:
 
 
 def read_depth_png(path: StrPath, units_per_metre: float = _PNG_UNITS_PER_METRE) -> NDArray[np.float32]:
-    """Reads a depth file, a 16-bit grey PNG, KITTI's of metres x 256, as (H, W) float32 metres, 0 = none.
+    """Reads a depth file, a 16-bit grey PNG, as (H, W) float32 metres, 0 = none.
+
+    Args:
+        path: of the file.
+        units_per_metre: of its numbers; those of KITTI are metres x 256.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -39,15 +39,14 @@ class KittiObject(IndexedSource):
         self._root = Path(os.path.abspath(path))
         self.name = self._root.name
         self._camera = camera
-        self._files = paired_files(self._root, self._root / f"image_{camera}", self._root / "velodyne")
-        self._numbers = list(self._files)
+        self._pairs = paired_files(self._root, self._root / f"image_{camera}", self._root / "velodyne")
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._pairs)
 
     def frame_name(self, index: int) -> str:
         """The file number, as six digits."""
-        return f"{self._numbers[index]:06}"
+        return f"{self._pairs[index].number:06}"
 
     def __getitem__(self, index: int) -> Frame:
         """Reads one frame, with ``points`` and ``rings`` (0 = top).
@@ -57,6 +56,6 @@ class KittiObject(IndexedSource):
             FileNotFoundError: its calibration is missing.
             ValueError: its image, scan or calibration is damaged; the message names the file.
         """
-        files = self._files[self._numbers[index]]
-        calibration = read_object_calibration(self._root / "calib" / f"{files[0].stem}.txt", self._camera)
-        return read_frame(files, calibration, nominal_stamp(index), self.frame_name(index))
+        pair = self._pairs[index]
+        calibration = read_object_calibration(self._root / "calib" / f"{pair.image.stem}.txt", self._camera)
+        return read_frame(pair, calibration, nominal_stamp(index), self.frame_name(index))

@@ -15,7 +15,7 @@ import logging
 import os
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,14 @@ from depth_completion_ros.images import read_image
 _POINT_BYTES: Final = 16  # float32 x, y, z, reflectance
 
 _logger = logging.getLogger(__name__)
+
+
+class Pair(NamedTuple):
+    """The files of one frame."""
+
+    number: int
+    image: Path
+    scan: Path
 
 
 class KittiRaw(IndexedSource):
@@ -55,16 +63,15 @@ class KittiRaw(IndexedSource):
         self._calibration = read_calibration(drive.parent, camera)
         images = drive / f"image_{camera:02}" / "data"
         scans = drive / "velodyne_points" / "data"
-        self._files = paired_files(drive, images, scans)
-        self._numbers = list(self._files)
-        self._stamps = _read_stamps(images.parent / "timestamps.txt", self._numbers)
+        self._pairs = paired_files(drive, images, scans)
+        self._stamps = _read_stamps(images.parent / "timestamps.txt", [pair.number for pair in self._pairs])
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._pairs)
 
     def frame_name(self, index: int) -> str:
         """The file number, as ten digits."""
-        return f"{self._numbers[index]:010}"
+        return f"{self._pairs[index].number:010}"
 
     def __getitem__(self, index: int) -> Frame:
         """Reads one frame, with ``points`` and ``rings`` (0 = top).
@@ -73,17 +80,16 @@ class KittiRaw(IndexedSource):
             IndexError: there is no such frame.
             ValueError: its image or scan is damaged; the message names the file.
         """
-        number = self._numbers[index]
-        return read_frame(self._files[number], self._calibration, self._stamps[index], self.frame_name(index))
+        return read_frame(self._pairs[index], self._calibration, self._stamps[index], self.frame_name(index))
 
 
-def read_frame(files: tuple[Path, Path], calibration: KittiCalibration, stamp: int, name: str) -> Frame:
+def read_frame(pair: Pair, calibration: KittiCalibration, stamp: int, name: str) -> Frame:
     """A frame of an image and a scan, with ``points`` and ``rings`` (0 = top).
 
     Raises:
         ValueError: the image or the scan is damaged; the message names the file.
     """
-    image, points = read_image(files[0]), read_scan(files[1])
+    image, points = read_image(pair.image), read_scan(pair.scan)
     height, width = image.shape[:2]
     return Frame(
         stamp=stamp,
@@ -131,8 +137,8 @@ def read_scan(path: Path) -> NDArray[np.float32]:
     return np.frombuffer(data, "<f4").reshape(-1, 4)[:, :3].astype(np.float32)
 
 
-def paired_files(root: Path, images: Path, scans: Path) -> dict[int, tuple[Path, Path]]:
-    """Image and scan by their number, in order; a warning tells of numbers that have but one of them.
+def paired_files(root: Path, images: Path, scans: Path) -> list[Pair]:
+    """Image and scan of every number, in order; a warning tells of numbers that have but one of them.
 
     Raises:
         FileNotFoundError: a folder is missing, or no number has both.
@@ -143,7 +149,7 @@ def paired_files(root: Path, images: Path, scans: Path) -> dict[int, tuple[Path,
         raise FileNotFoundError(f"{root}: no number has both an image in {images} and a scan in {scans}")
     _warn_of_missing(root, "a scan", image_files.keys() - scan_files.keys())
     _warn_of_missing(root, "an image", scan_files.keys() - image_files.keys())
-    return {number: (image_files[number], scan_files[number]) for number in numbers}
+    return [Pair(number, image_files[number], scan_files[number]) for number in numbers]
 
 
 def _numbered_files(folder: Path, suffixes: tuple[str, ...]) -> dict[int, Path]:
