@@ -58,6 +58,7 @@ setup(
             "ros-std-msgs>=5",
         ],
         "test": [
+            "colcon-common-extensions",
             "h5py",
             "mypy",
             "pillow",

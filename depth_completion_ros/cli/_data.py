@@ -60,13 +60,16 @@ def open_data(text: str, cache: Path | None) -> tuple[FrameSource, float | None]
     return source, None if weight is None else float(weight)
 
 
-def read_frames(options: argparse.Namespace) -> Iterator[Frame]:
-    """The frames of ``options.data`` that were asked for and can be read, with a bar that shows how far it is.
+def read_frames(text: str, options: argparse.Namespace) -> Iterator[Frame]:
+    """The frames of a source that ``options`` ask for and that can be read, with a bar that shows how far it is.
 
     Raises:
-        ValueError, OSError: as :func:`open_data` and :func:`choose_frames`.
+        ValueError: it has a weight, which is of trainings; or as :func:`open_data` and :func:`choose_frames`.
+        OSError: as :func:`open_data`.
     """
-    source, _ = open_data(options.data, options.cache)
+    source, weight = open_data(text, options.cache)
+    if weight is not None:
+        raise ValueError(f"{text}: only the data of a training are weighted; leave out weight={weight:g}")
     return intact_frames(*choose_frames(source, options.frames), [])
 
 

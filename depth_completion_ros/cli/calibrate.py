@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from itertools import chain
 from typing import Any
 
 from depth_completion_ros.cli._data import add_data_options, amounts_given, read_frames
@@ -24,7 +25,13 @@ def add_parser(subparsers: Any) -> None:
         metavar="CHECKPOINT",
         help="folder of the weights; or the word 'classical', which has none: what was fitted is printed as JSON",
     )
-    parser.add_argument("--data", required=True, metavar="SOURCE", help="such as synthetic-streets,frames=48,seed=22")
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        required=True,
+        metavar="SOURCE",
+        help="such as synthetic-streets,frames=48,seed=22; of several, each frame counts as much as any other",
+    )
     add_data_options(parser)
     parser.add_argument("--estimator", metavar="DIR", help=ESTIMATOR_HELP)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
@@ -41,7 +48,8 @@ def run(options: argparse.Namespace) -> int:
     classical = options.checkpoint == "classical"
     chosen = {"model": "classical"} if classical else {"checkpoint": options.checkpoint}
     completer = DepthCompleter(**chosen, device=options.device, estimator=options.estimator)
-    fitted = calibrate(completer, read_frames(options), amounts)
+    sources = [read_frames(text, options) for text in options.data]  # what is not there is told before the work begins
+    fitted = calibrate(completer, chain.from_iterable(sources), amounts)
     if classical:
         lines = ",".join(f"\n{json.dumps(name)}: {json.dumps(curve)}" for name, curve in fitted.curves.items())
         print(f"{{{lines}\n}}")

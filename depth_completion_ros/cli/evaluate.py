@@ -75,7 +75,7 @@ def _evaluate_models(options: argparse.Namespace) -> int:
 
     if options.json or options.by_order:
         raise ValueError("--json and --by-order belong to folders; with --data, --output writes CSV files")
-    frames = read_frames(options)
+    frames = read_frames(options.data, options)
     first = next(frames, None)
     if first is None:
         raise ValueError(f"{options.data} has no frame that can be read")

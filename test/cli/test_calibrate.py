@@ -64,6 +64,39 @@ def test_the_calibration_goes_into_the_checkpoint(tmp_path, capsys):
     assert load_checkpoint(tmp_path).calibration == network.calibration
 
 
+def test_every_source_counts(tmp_path, monkeypatch, capsys):
+    torch.manual_seed(0)
+    save_checkpoint(create("auxiliary", preset="lite"), tmp_path)
+    rough = datasets.open_source("rough")
+
+    class Scaled(IndexedSource):
+        """The frames of ``rough`` at one scale after the other."""
+
+        name = "scaled"
+
+        def __init__(self, scales):
+            self.scales = scales
+
+        def __len__(self):
+            return 3 * len(self.scales)
+
+        def __getitem__(self, index):
+            scale = np.float32(self.scales[index // 3])
+            frame = rough[index % 3]
+            return replace(frame, depth=scale * frame.depth, ground_truth=scale * frame.ground_truth)
+
+    sources = {"far": Scaled([1]), "near": Scaled([0.1]), "both": Scaled([1, 0.1])}
+    monkeypatch.setattr(datasets, "open_source", lambda path: sources[path])
+    found = {}
+    for data in ("far", "both", "far near"):
+        arguments = ["calibrate", str(tmp_path), "--lines", "all", "--device", "cpu"]
+        assert main([*arguments, "--data", *data.split()]) == 0
+        found[data] = load_checkpoint(tmp_path).calibration
+    assert found["far near"] == found["both"] != found["far"]
+    assert main([*arguments, "--data", "far", "near,weight=2"]) == 2
+    assert "only the data of a training are weighted" in capsys.readouterr().err
+
+
 def test_classical_is_printed(capsys):
     assert main(["calibrate", "classical", "--data", "rough", "--lines", "all"]) == 0
     curves = json.loads(capsys.readouterr().out)
