@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import inspect
 import json
-import os
 import pickle
 import re
 import struct
@@ -22,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from depth_completion_ros.files import write_atomically
 from depth_completion_ros.networks.registry import CompletionNetwork, create, model_info
 from depth_completion_ros.official_checkpoints import OFFICIAL
 
@@ -219,10 +219,8 @@ def _file(path: str | Path) -> Path:
 
 def _write(file: Path, weights: dict[str, Tensor], header: Mapping[str, Any]) -> None:
     """Writes the weights with their header; a file that is there before is kept until this one is whole."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
     # Not by save_file, which lets nobody but its owner read a file, whatever the umask says.
-    temporary.write_bytes(safetensors.torch.save(weights, {_HEADER: json.dumps(header)}))
-    temporary.replace(file)
+    write_atomically(file, safetensors.torch.save(weights, {_HEADER: json.dumps(header)}))
 
 
 def _halved(key: str, parameter: Tensor) -> Tensor:

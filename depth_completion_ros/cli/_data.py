@@ -60,16 +60,27 @@ def open_data(text: str, cache: Path | None) -> tuple[FrameSource, float | None]
     return source, None if weight is None else float(weight)
 
 
+def open_frames(text: str, cache: Path | None = None) -> FrameSource:
+    """Opens a source as :func:`open_data` does, which has no weight.
+
+    Raises:
+        ValueError: it has one, or as there.
+        OSError: as there.
+    """
+    source, weight = open_data(text, cache)
+    if weight is not None:
+        raise ValueError(f"{text}: only the data of a training are weighted; leave out weight={weight:g}")
+    return source
+
+
 def read_frames(text: str, options: argparse.Namespace) -> Iterator[Frame]:
     """The frames of a source that ``options`` ask for and that can be read, with a bar that shows how far it is.
 
     Raises:
-        ValueError: it has a weight, which is of trainings; or as :func:`open_data` and :func:`choose_frames`.
-        OSError: as :func:`open_data`.
+        ValueError: as :func:`open_frames` and :func:`choose_frames`.
+        OSError: as :func:`open_frames`.
     """
-    source, weight = open_data(text, options.cache)
-    if weight is not None:
-        raise ValueError(f"{text}: only the data of a training are weighted; leave out weight={weight:g}")
+    source = open_frames(text, options.cache)
     return intact_frames(*choose_frames(source, options.frames), [])
 
 
@@ -116,7 +127,7 @@ def intact_frames(items: Iterable[Frame | DamagedFrame], total: int, damaged: li
     for item in tqdm(items, total=total, unit="frame", disable=None):
         if isinstance(item, DamagedFrame):
             damaged.append(item.name)
-            tqdm.write(str(item.error), file=sys.stderr)
+            tqdm.write(f"{item.name}: {item.error}", file=sys.stderr)
         else:
             yield item
 
@@ -128,6 +139,13 @@ def frame_range(text: str) -> slice:
         raise argparse.ArgumentTypeError(f"{text!r} is no range of frames, expected e.g. 10:20, :20 or 10:")
     first, last = match.groups()
     return slice(int(first or 0), int(last) if last else None)
+
+
+def count(text: str) -> int:
+    """A whole number, 1 or more."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number, 1 or more")
+    return int(text)
 
 
 def amounts_given(options: argparse.Namespace, otherwise: str) -> list[Given]:

@@ -24,10 +24,9 @@ def add_parser(subparsers: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Averages the checkpoints."""
     from depth_completion_ros.checkpoints import average_checkpoints, save_checkpoint
-    from depth_completion_ros.training.trainer import STATE
+    from depth_completion_ros.training.trainer import expect_no_training
 
-    if (options.output / STATE).exists():
-        raise ValueError(f"{options.output} holds a training, whose weights would be lost; choose another --output")
+    expect_no_training(options.output)
     network = average_checkpoints(options.checkpoints)
     weights = save_checkpoint(network, options.output)
     print(f"{network.name} {dict(network.options)}, the mean of {len(options.checkpoints)}, written to {weights}")

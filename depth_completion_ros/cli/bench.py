@@ -16,7 +16,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from depth_completion_ros.cli._data import SOURCE_HELP, open_data
+from depth_completion_ros.cli._data import SOURCE_HELP, count, open_frames
 from depth_completion_ros.cli._model import add_model_options, each_model, load_model
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def add_parser(subparsers: Any) -> None:
     )
     add_model_options(parser, "a model, or 'all'")
     parser.add_argument("--source", default="synthetic", metavar="PATH", help=SOURCE_HELP)
-    parser.add_argument("--lines", type=int, metavar="N", help="keep N scan lines of --source")
-    parser.add_argument("--frames", type=int, default=30, metavar="N", help="frames timed (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: %(default)s)")
+    parser.add_argument("--lines", type=count, metavar="N", help="keep N scan lines of --source")
+    parser.add_argument("--frames", type=count, default=30, metavar="N", help="frames timed (default: %(default)s)")
+    parser.add_argument("--threads", type=count, default=1, metavar="N", help="CPU threads (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.set_defaults(run=run)
 
@@ -53,11 +53,9 @@ def run(options: argparse.Namespace) -> int:
 
     from depth_completion_ros.evaluation.holdout import hold_out
 
-    if options.frames < 1:
-        raise ValueError(f"{options.frames} frames cannot be timed, expected --frames 1 or more")
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
-    source, _ = open_data(options.source, None)
+    source = open_frames(options.source)
     frames = list(islice(source, min(options.frames, 10)))
     if not frames:
         raise ValueError(f"{options.source} has no frame to time")

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from depth_completion_ros.cli._data import add_data_options, amounts_given, read_frames
@@ -42,12 +43,16 @@ def run(options: argparse.Namespace) -> int:
     """Fits and stores the calibration."""
     from depth_completion_ros.checkpoints import store_calibration
     from depth_completion_ros.evaluation.calibration import calibrate
+    from depth_completion_ros.files import writable_folder
     from depth_completion_ros.pipeline import DepthCompleter
 
     amounts = amounts_given(options, "all,32,16,8,4")
     classical = options.checkpoint == "classical"
     chosen = {"model": "classical"} if classical else {"checkpoint": options.checkpoint}
     completer = DepthCompleter(**chosen, device=options.device, estimator=options.estimator)
+    if not classical:
+        file = Path(options.checkpoint)
+        writable_folder(file if file.is_dir() else file.parent)
     sources = [read_frames(text, options) for text in options.data]  # what is not there is told before the work begins
     fitted = calibrate(completer, chain.from_iterable(sources), amounts)
     if classical:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from depth_completion_ros.cli._data import SOURCE_HELP, choose_frames, frame_range, open_data
+from depth_completion_ros.cli._data import SOURCE_HELP, choose_frames, count, frame_range, open_frames
 from depth_completion_ros.cli._model import add_model_options, load_model
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
     source.add_argument("--sparse", type=Path, metavar="PNG", help="one sparse depth image, as KITTI stores them")
     source.add_argument("--source", metavar="PATH", help=SOURCE_HELP)
     parser.add_argument("--image", type=Path, metavar="FILE", help="the camera image that belongs to --sparse")
-    parser.add_argument("--lines", type=int, metavar="N", help="of --source: keep N scan lines, score on the others")
+    parser.add_argument("--lines", type=count, metavar="N", help="of --source: keep N scan lines, score on the others")
     parser.add_argument("--frames", type=frame_range, metavar="A:B", help="of --source: frames A to B-1 only")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write to")
     add_model_options(parser)
@@ -64,21 +64,37 @@ def _complete_pair(options: argparse.Namespace) -> int:
 def _complete_source(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from depth_completion_ros.datasets import DamagedFrame
-    from depth_completion_ros.evaluation.preview import draw_preview
     from depth_completion_ros.evaluation.report import Report
     from depth_completion_ros.frame import Frame
     from depth_completion_ros.shipped import sensors_of
 
     if options.image is not None:
         raise ValueError("--image belongs to --sparse; a --source brings its own images")
-    source, _ = open_data(options.source, None)
+    source = open_frames(options.source)
     frames, total = choose_frames(source, options.frames)
     first = next((item for item in source.read() if isinstance(item, Frame)), None)
     completer = load_model(options, sensors_of(first)) if first else load_model(options)
     report = Report(options.output, {"source": options.source, "model": completer.model, "lines": options.lines})
-    results = _completions(frames, completer, options.lines)
-    for result in tqdm(results, total=total, unit="frame", disable=None):
+    results = tqdm(_completions(frames, completer, options.lines), total=total, unit="frame", disable=None)
+    try:
+        _report_each(report, results)
+    except BaseException:
+        if report.frames:
+            report.write()  # what was scored before Ctrl-C, or before the disk was full
+        raise
+    print(report.table())
+    print(f"written to {report.write().parent}")
+    return 1 if report.lost else 0
+
+
+def _report_each(report: Report, results: Iterable[tuple[Frame, Completion] | DamagedFrame]) -> None:
+    """Saves and scores what was completed."""
+    from tqdm import tqdm
+
+    from depth_completion_ros.datasets import DamagedFrame
+    from depth_completion_ros.evaluation.preview import draw_preview
+
+    for result in results:
         if isinstance(result, DamagedFrame):
             report.add_lost(result.name)
             tqdm.write(f"{result.name}: {result.error}", file=sys.stderr)
@@ -93,9 +109,6 @@ def _complete_source(options: argparse.Namespace) -> int:
             continue
         report.add(frame.name, errors)
         report.add_preview(frame.name, draw_preview(completion, frame.image, frame.ground_truth, errors))
-    print(report.table())
-    print(f"written to {report.write().parent}")
-    return 1 if report.lost else 0
 
 
 def _completions(

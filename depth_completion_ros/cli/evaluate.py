@@ -71,6 +71,7 @@ def _evaluate_models(options: argparse.Namespace) -> int:
     from depth_completion_ros.evaluation.comparison import Method, compare
     from depth_completion_ros.evaluation.plots import draw
     from depth_completion_ros.evaluation.tables import csv_files, report
+    from depth_completion_ros.files import writable_folder
     from depth_completion_ros.shipped import sensors_of
 
     if options.json or options.by_order:
@@ -81,11 +82,12 @@ def _evaluate_models(options: argparse.Namespace) -> int:
         raise ValueError(f"{options.data} has no frame that can be read")
     methods: dict[str, Method] = {**BASELINES, **_models(options, sensors_of(first))}
     amounts = amounts_given(options, "all")
+    if options.output:
+        writable_folder(options.output)
     results = compare(chain([first], frames), methods, amounts, degraded=options.robustness)
     text = report(results)
     print(text)
     if options.output:
-        options.output.mkdir(parents=True, exist_ok=True)
         for name, content in {"report.md": text + "\n", **csv_files(results)}.items():
             (options.output / name).write_text(content, encoding="utf-8")
         draw(results, options.output)

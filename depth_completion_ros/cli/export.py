@@ -27,7 +27,9 @@ def run(options: argparse.Namespace) -> int:
     from depth_completion_ros.checkpoints import load_checkpoint, read_header, save_checkpoint
     from depth_completion_ros.golden import write_golden
     from depth_completion_ros.shipped import LARGEST
+    from depth_completion_ros.training.trainer import expect_no_training
 
+    expect_no_training(options.output)
     network = load_checkpoint(options.checkpoint)
     weights = save_checkpoint(network, options.output, read_header(options.checkpoint).get("source"), half=True)
     golden = write_golden(options.output)

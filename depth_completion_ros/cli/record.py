@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from depth_completion_ros.cli._data import SOURCE_HELP, intact_frames, open_data
+from depth_completion_ros.cli._data import SOURCE_HELP, intact_frames, open_frames
 
 
 def add_parser(subparsers: Any) -> None:
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     """Writes the bag; the status is 1 if a frame could not be read and is missing in it."""
     from depth_completion_ros.datasets.bag import write_bag
 
-    source, _ = open_data(options.source, None)
+    source = open_frames(options.source)
     damaged: list[str] = []
     count = write_bag(options.output, intact_frames(source.read(), len(source), damaged), options.storage)
     lost = f", without {len(damaged)} that could not be read" if damaged else ""

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from depth_completion_ros.cli._data import open_data
+from depth_completion_ros.cli._data import count, open_data
 
 if TYPE_CHECKING:
     from depth_completion_ros.training.recipes import Recipe
@@ -79,7 +79,7 @@ def add_parser(subparsers: Any) -> None:
     machine.add_argument("--precision", default="float32", help="float32, bfloat16, float16 (default: %(default)s)")
     machine.add_argument("--accumulate", type=int, default=1, metavar="N", help="compute a batch in N parts")
     machine.add_argument("--workers", type=int, default=2, metavar="N", help="processes that make samples")
-    machine.add_argument("--threads", type=int, metavar="N", help="CPU threads of the network (default: all)")
+    machine.add_argument("--threads", type=count, metavar="N", help="CPU threads of the network (default: all)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
     parser.add_argument("--save-every", type=int, default=500, metavar="N", help="steps (default: %(default)s)")
     parser.add_argument("--held-out-every", type=int, default=500, metavar="N", help="steps (default: %(default)s)")

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Final
+from types import NoneType
+from typing import Any, Final, get_args, get_type_hints
 
 from depth_completion_ros.datasets.base import DamagedFrame, FrameSource, IndexedSource
 
@@ -49,7 +50,7 @@ def open_source(path: str | os.PathLike[str], **options: Any) -> FrameSource:
     except TypeError as error:
         known = ", ".join(list(signature.parameters)[len(arguments) :])
         raise ValueError(f"{name} {error}; its options: {known}") from error
-    _check_values(name, signature, options)
+    _check_values(name, get_type_hints(source.__init__), options)
     try:
         opened: FrameSource = source(*arguments, **options)
     except TypeError as error:
@@ -95,15 +96,21 @@ def is_generated(path: str | os.PathLike[str]) -> bool:
     return _recognise(path).is_generated
 
 
-def _check_values(name: str, signature: inspect.Signature, options: dict[str, Any]) -> None:
-    """Refuses a value of another type than the option's default, which a source may notice only while it reads."""
+def _check_values(name: str, hints: dict[str, Any], options: dict[str, Any]) -> None:
+    """Refuses a value of another type than the option's, which a source may notice only while it reads."""
     for option, value in options.items():
-        default = signature.parameters[option].default
-        if default is None or isinstance(default, tuple):  # which stand for values of several types
-            continue
-        kind = type(default)
-        if not isinstance(value, {int: Integral, float: Real}.get(kind, kind)):
-            raise ValueError(f"{name} got {option}={value!r}, expected {kind.__name__}")
+        kinds = [kind for kind in get_args(hints[option]) or (hints[option],) if kind is not NoneType]
+        if any(not isinstance(kind, type) or getattr(kind, "_is_protocol", False) for kind in kinds):
+            continue  # what has no class, such as a sequence of something, is the source's to check
+        if not any(_is_of(kind, value) for kind in kinds):
+            raise ValueError(f"{name} got {option}={value!r}, expected {' or '.join(kind.__name__ for kind in kinds)}")
+
+
+def _is_of(kind: type, value: Any) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    numbers: dict[type, type] = {int: Integral, float: Real}
+    return isinstance(value, numbers.get(kind, kind))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from depth_completion_ros.frame import Frame
@@ -76,6 +77,10 @@ class IndexedSource(FrameSource):
         """The name of a frame, known without reading it."""
         return str(index)
 
+    def origin(self, index: int) -> str:
+        """What a frame is read from, as it is now, so that no cache keeps what has changed; empty if it is made."""
+        return ""
+
     def read(self) -> Iterator[Frame | DamagedFrame]:
         """Yields every frame in order, one that cannot be read as a :class:`DamagedFrame`."""
         return map(self.read_one, range(len(self)))
@@ -86,6 +91,19 @@ class IndexedSource(FrameSource):
             return self[index]
         except (ValueError, OSError) as error:
             return DamagedFrame(self.frame_name(index), error)
+
+
+def state_of(*files: Path | None) -> str:
+    """Names, sizes and times of files, for :meth:`IndexedSource.origin`; of one that is missing just the name."""
+    return "\n".join(map(_state, filter(None, files)))
+
+
+def _state(file: Path) -> str:
+    try:
+        found = file.stat()
+    except OSError:
+        return str(file)
+    return f"{file} {found.st_size} {found.st_mtime_ns}"
 
 
 def nominal_stamp(index: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import uuid
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depth_completion_ros.datasets.base import IndexedSource
+from depth_completion_ros.files import write_atomically
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.images import decode_picture
@@ -67,17 +67,25 @@ class CachedSource(IndexedSource):
         """As the source names it."""
         return self._source.frame_name(index)
 
+    def origin(self, index: int) -> str:
+        """As of the source."""
+        return self._source.origin(index)
+
     def __getitem__(self, index: int) -> Frame:
-        """Reads a frame, which is made before if it is not there yet.
+        """Reads a frame, which is made before if it is not there yet, or if the files that it was read from changed.
 
         Raises:
             IndexError: there is no such frame.
             ValueError, OSError: the file is damaged, or the source cannot make the frame.
         """
         path = self._folder / f"{index:08}.npz"
-        if not path.exists():
-            write_frame(path, self._source[index])
-        return read_frame(path)
+        origin = self._source.origin(index)
+        if path.exists():
+            frame, kept_from = _read_frame(path)
+            if kept_from == origin:
+                return frame
+        _write_frame(path, self._source[index], origin)
+        return _read_frame(path)[0]
 
 
 def keep_frames(source: IndexedSource, cache: Path, label: str) -> CachedSource:
@@ -90,7 +98,7 @@ def keep_frames(source: IndexedSource, cache: Path, label: str) -> CachedSource:
     return CachedSource(source, cache / folder, label)
 
 
-def write_frame(path: Path, frame: Frame) -> None:
+def _write_frame(path: Path, frame: Frame, origin: str) -> None:
     """Stores a frame in a file that is there completely or not at all."""
     parts: dict[str, Any] = {"extrinsic": frame.extrinsic}
     units = {}
@@ -118,6 +126,7 @@ def write_frame(path: Path, frame: Frame) -> None:
             "stamp": frame.stamp,
             "name": frame.name,
             "units": units,
+            "origin": origin,
             **{key: None if camera is None else asdict(camera) for key, camera in cameras.items()},
         }
     )
@@ -126,8 +135,8 @@ def write_frame(path: Path, frame: Frame) -> None:
     write_atomically(path, file.getvalue())
 
 
-def read_frame(path: Path) -> Frame:
-    """Reads what :func:`write_frame` stored.
+def _read_frame(path: Path) -> tuple[Frame, str]:
+    """Reads a frame that :func:`_write_frame` stored, and its origin.
 
     Raises:
         ValueError: the file is damaged.
@@ -137,7 +146,7 @@ def read_frame(path: Path) -> Frame:
         with np.load(path) as parts:
             content: dict[str, Any] = {name: parts[name] for name in parts.files}
         header = json.loads(str(content.pop("header")))
-        units = header.pop("units")
+        units, origin = header.pop("units"), header.pop("origin", "")
         for name in _DEPTHS:
             if name in content:
                 unit = np.float32(units.get(name, _DEPTH_UNIT))
@@ -150,23 +159,9 @@ def read_frame(path: Path) -> Frame:
         for key in ("camera", "depth_camera"):
             if header[key] is not None:
                 header[key] = Camera(**header[key])
-        return Frame(**header, **content)
+        return Frame(**header, **content), origin
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: damaged cache file, delete it to have the frame made again ({error})") from error
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file that other processes find complete or not at all, whatever happens meanwhile."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _describe(header: dict[str, Any]) -> str:

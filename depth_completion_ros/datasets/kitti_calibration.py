@@ -6,12 +6,13 @@ readmes of the development kits for raw data and objects.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.geometry.rotation import nearest_rotation
 
 
@@ -22,10 +23,31 @@ class KittiCalibration:
     Attributes:
         matrix: (3, 3) float64 intrinsic matrix of the rectified images, pixels.
         extrinsic: (4, 4) float64 rigid transform, LiDAR -> this camera's optical frame, metres.
+        size: width and height of the rectified images, pixels; None where the files do not tell.
     """
 
     matrix: NDArray[np.float64]
     extrinsic: NDArray[np.float64]
+    size: tuple[int, int] | None = None
+
+    def camera(self, path: Path, image: NDArray[np.uint8]) -> Camera:
+        """The camera of an image (H, W, 3) that was read from ``path``.
+
+        Raises:
+            ValueError: the image has another size than those that the calibration is of.
+        """
+        height, width = image.shape[:2]
+        if self.size not in (None, (width, height)):
+            raise ValueError(
+                f"{path} has {width}x{height} pixels, its calibration is of {self.size[0]}x{self.size[1]}: images that "
+                "were resized or cropped need a calibration of their own (P_rect and S_rect in calib_cam_to_cam.txt)"
+            )
+        return Camera.from_matrix(self.matrix, width, height)
+
+
+def calibration_files(date_folder: Path) -> tuple[Path, Path]:
+    """Of the cameras and of the LiDAR."""
+    return date_folder / "calib_cam_to_cam.txt", date_folder / "calib_velo_to_cam.txt"
 
 
 def read_calibration(date_folder: Path, camera: int) -> KittiCalibration:
@@ -35,10 +57,14 @@ def read_calibration(date_folder: Path, camera: int) -> KittiCalibration:
         FileNotFoundError: a file is missing.
         ValueError: a file lacks a line, or a line does not hold its numbers.
     """
-    cameras = _read_lines(date_folder / "calib_cam_to_cam.txt")
-    velodyne = _read_lines(date_folder / "calib_velo_to_cam.txt")
+    cameras, velodyne = map(_read_lines, calibration_files(date_folder))
     to_camera_0 = np.column_stack([velodyne.matrix("R", 3, 3), velodyne.matrix("T", 3, 1)])
-    return _calibration(cameras.matrix(f"P_rect_{camera:02}", 3, 4), cameras.matrix("R_rect_00", 3, 3), to_camera_0)
+    found = _calibration(cameras.matrix(f"P_rect_{camera:02}", 3, 4), cameras.matrix("R_rect_00", 3, 3), to_camera_0)
+    size = f"S_rect_{camera:02}"
+    if size not in cameras:
+        return found
+    width, height = cameras.matrix(size, 1, 2)[0]
+    return replace(found, size=(int(width), int(height)))
 
 
 def read_object_calibration(path: Path, camera: int) -> KittiCalibration:
@@ -78,6 +104,9 @@ class _Lines:
     def __init__(self, path: Path, lines: dict[str, str]) -> None:
         self._path = path
         self._lines = lines
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._lines
 
     def matrix(self, key: str, rows: int, columns: int) -> NDArray[np.float64]:
         if key not in self._lines:

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp
-from depth_completion_ros.datasets.kitti_calibration import read_calibration
+from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp, state_of
+from depth_completion_ros.datasets.kitti_calibration import calibration_files, read_calibration
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.images import read_depth_png, read_image
@@ -29,13 +29,14 @@ from depth_completion_ros.images import read_depth_png, read_image
 
 @dataclass(frozen=True)
 class _Files:
-    """Where the parts of one frame lie; ``matrix`` reads its (3, 3) intrinsics."""
+    """Where the parts of one frame lie; ``camera`` reads its calibration, from ``calibration``, for its image."""
 
     name: str
     image: Path
     depth: Path
     ground_truth: Path | None
-    matrix: Callable[[], NDArray[np.float64]]
+    calibration: Path
+    camera: Callable[[Path, NDArray[np.uint8]], Camera]
 
 
 class KittiCompletion(IndexedSource):
@@ -48,11 +49,12 @@ class KittiCompletion(IndexedSource):
             latter two.
         raw_root: for ``train`` and ``val``: the folder of KITTI raw, whose date folders hold the colour images and
             the calibration.
-        camera: for ``train`` and ``val``: 2 or 3 for the left or right camera, None for both.
+        camera: 2 or 3 for the left or right camera, None for both; of the anonymous set no file tells which it is of.
 
     Raises:
         FileNotFoundError: the folder has neither layout, or a folder that belongs to it is missing.
-        ValueError: ``raw_root`` is needed and not given, or a calibration file is damaged.
+        ValueError: ``raw_root`` is needed and not given, or given and of no use, there is no such camera, or a
+            calibration file is damaged.
     """
 
     def __init__(
@@ -61,10 +63,14 @@ class KittiCompletion(IndexedSource):
         raw_root: str | os.PathLike[str] | None = None,
         camera: int | None = None,
     ) -> None:
+        if camera not in (None, 2, 3):
+            raise ValueError(f"KITTI's depth completion set has the cameras 2 and 3, camera {camera!r} was asked for")
         path = Path(os.path.abspath(path))
         self.name = path.name
         if (path / "velodyne_raw").is_dir() and (path / "image").is_dir():
-            self._files = _selection_files(path)
+            if raw_root is not None:
+                raise ValueError(f"{path} has its own images and calibration: leave out raw_root={raw_root}")
+            self._files = _selection_files(path, camera)
         else:
             self._files = _drive_files(path, raw_root, (2, 3) if camera is None else (camera,))
         if not self._files:
@@ -77,12 +83,18 @@ class KittiCompletion(IndexedSource):
         """The name of the image file, for ``train`` and ``val`` with its drive and camera."""
         return self._files[index].name
 
+    def origin(self, index: int) -> str:
+        """Pictures and calibration."""
+        files = self._files[index]
+        return state_of(files.image, files.depth, files.ground_truth, files.calibration)
+
     def __getitem__(self, index: int) -> Frame:
         """Reads one frame, with ``depth`` and, where there is one, ``ground_truth``.
 
         Raises:
             IndexError: there is no such frame.
-            ValueError, OSError: one of its files is damaged, of another size than the others, or missing.
+            ValueError, OSError: one of its files is damaged, of another size than the others or than the calibration
+                says, or missing.
         """
         files = self._files[index]
         image = read_image(files.image)
@@ -97,7 +109,7 @@ class KittiCompletion(IndexedSource):
                 )
         return Frame(
             stamp=nominal_stamp(index),
-            camera=Camera.from_matrix(files.matrix(), width, height),
+            camera=files.camera(files.image, image),
             image=image,
             depth=depth,
             ground_truth=ground_truth,
@@ -105,9 +117,13 @@ class KittiCompletion(IndexedSource):
         )
 
 
-def _selection_files(path: Path) -> list[_Files]:
+def _selection_files(path: Path, camera: int | None) -> list[_Files]:
     """``val_selection_cropped`` names its files <drive>_sync_image_<number>_image_02, or the part's name for image."""
     has_truth = (path / "groundtruth_depth").is_dir()
+    ending = "" if camera is None else f"_image_{camera:02}"
+    images = sorted((path / "image").glob(f"*{ending}.png"))
+    if ending and not images:
+        raise ValueError(f"{path / 'image'}: no picture's name ends in {ending}.png, by which camera={camera} is known")
 
     def part(folder: str, image: Path) -> Path:
         return path / folder / image.name.replace("_sync_image_", f"_sync_{folder}_")
@@ -118,9 +134,10 @@ def _selection_files(path: Path) -> list[_Files]:
             image=image,
             depth=part("velodyne_raw", image),
             ground_truth=part("groundtruth_depth", image) if has_truth else None,
-            matrix=partial(_read_matrix, path / "intrinsics" / f"{image.stem}.txt"),
+            calibration=(intrinsics := path / "intrinsics" / f"{image.stem}.txt"),
+            camera=partial(_read_camera, intrinsics),
         )
-        for image in sorted((path / "image").glob("*.png"))
+        for image in images
     ]
 
 
@@ -148,22 +165,24 @@ def _one_drive(drive: Path, raw_root: Path, camera: int) -> list[_Files]:
     for folder in (depth_folder, image_folder):
         if not folder.is_dir():
             raise FileNotFoundError(f"{folder} is missing: it belongs to {drive}")
-    matrix = read_calibration(date_folder, camera).matrix
+    calibration = read_calibration(date_folder, camera)
     return [
         _Files(
             name=f"{drive.name}_image_{depth.stem}_{view}",
             image=image_folder / depth.name,
             depth=depth,
             ground_truth=truth_folder / depth.name if truth_folder.is_dir() else None,
-            matrix=partial(np.asarray, matrix),  # unlike a lambda, it can go to another process
+            calibration=calibration_files(date_folder)[0],
+            camera=calibration.camera,
         )
         for depth in sorted(depth_folder.glob("*.png"))
     ]
 
 
-def _read_matrix(path: Path) -> NDArray[np.float64]:
-    """Nine numbers, row by row."""
+def _read_camera(intrinsics: Path, path: Path, image: NDArray[np.uint8]) -> Camera:
+    """From nine numbers, row by row."""
     try:
-        return np.array(path.read_text().split(), np.float64).reshape(3, 3)
+        matrix = np.array(intrinsics.read_text().split(), np.float64).reshape(3, 3)
+        return Camera.from_matrix(matrix, image.shape[1], image.shape[0])
     except ValueError as error:
-        raise ValueError(f"{path}: damaged, expected the 9 numbers of a 3 x 3 matrix") from error
+        raise ValueError(f"{intrinsics}: damaged, expected the 9 numbers of an intrinsic matrix ({error})") from error

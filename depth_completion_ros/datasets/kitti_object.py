@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp
+from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp, state_of
 from depth_completion_ros.datasets.kitti_calibration import read_object_calibration
 from depth_completion_ros.datasets.kitti_raw import paired_files, read_frame
 from depth_completion_ros.frame import Frame
@@ -48,6 +48,14 @@ class KittiObject(IndexedSource):
         """The file number, as six digits."""
         return f"{self._pairs[index].number:06}"
 
+    def origin(self, index: int) -> str:
+        """Image, scan and calibration."""
+        pair = self._pairs[index]
+        return state_of(pair.image, pair.scan, self._calibration_file(index))
+
+    def _calibration_file(self, index: int) -> Path:
+        return self._root / "calib" / f"{self._pairs[index].image.stem}.txt"
+
     def __getitem__(self, index: int) -> Frame:
         """Reads one frame, with ``points`` and ``rings`` (0 = top).
 
@@ -57,5 +65,5 @@ class KittiObject(IndexedSource):
             ValueError: its image, scan or calibration is damaged; the message names the file.
         """
         pair = self._pairs[index]
-        calibration = read_object_calibration(self._root / "calib" / f"{pair.image.stem}.txt", self._camera)
+        calibration = read_object_calibration(self._calibration_file(index), self._camera)
         return read_frame(pair, calibration, nominal_stamp(index), self.frame_name(index))

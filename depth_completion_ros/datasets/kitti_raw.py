@@ -20,10 +20,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp
-from depth_completion_ros.datasets.kitti_calibration import KittiCalibration, read_calibration
+from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp, state_of
+from depth_completion_ros.datasets.kitti_calibration import KittiCalibration, calibration_files, read_calibration
 from depth_completion_ros.frame import Frame
-from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.geometry.scan_lines import rings_from_file_order
 from depth_completion_ros.images import read_image
 
@@ -60,6 +59,7 @@ class KittiRaw(IndexedSource):
             raise ValueError(f"KITTI has the cameras 0 to 3, camera {camera!r} was asked for")
         drive = find_drive(path)
         self.name = drive.name
+        self._date_folder = drive.parent
         self._calibration = read_calibration(drive.parent, camera)
         images = drive / f"image_{camera:02}" / "data"
         scans = drive / "velodyne_points" / "data"
@@ -73,12 +73,18 @@ class KittiRaw(IndexedSource):
         """The file number, as ten digits."""
         return f"{self._pairs[index].number:010}"
 
+    def origin(self, index: int) -> str:
+        """Image, scan and calibration."""
+        pair = self._pairs[index]
+        return state_of(pair.image, pair.scan, *calibration_files(self._date_folder))
+
     def __getitem__(self, index: int) -> Frame:
         """Reads one frame, with ``points`` and ``rings`` (0 = top).
 
         Raises:
             IndexError: there is no such frame.
-            ValueError: its image or scan is damaged; the message names the file.
+            ValueError: its image or scan is damaged, or the image is not of the calibration's size; the message names
+                the file.
         """
         return read_frame(self._pairs[index], self._calibration, self._stamps[index], self.frame_name(index))
 
@@ -87,13 +93,13 @@ def read_frame(pair: Pair, calibration: KittiCalibration, stamp: int, name: str)
     """A frame of an image and a scan, with ``points`` and ``rings`` (0 = top).
 
     Raises:
-        ValueError: the image or the scan is damaged; the message names the file.
+        ValueError: the image or the scan is damaged, or the image not of the calibration's size; the message names the
+            file.
     """
     image, points = read_image(pair.image), read_scan(pair.scan)
-    height, width = image.shape[:2]
     return Frame(
         stamp=stamp,
-        camera=Camera.from_matrix(calibration.matrix, width, height),
+        camera=calibration.camera(pair.image, image),
         image=image,
         points=points,
         rings=rings_from_file_order(points),

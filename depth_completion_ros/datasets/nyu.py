@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp
+from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp, state_of
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
 
@@ -55,6 +55,10 @@ class NyuDepth(IndexedSource):
     def frame_name(self, index: int) -> str:
         """Scene and number."""
         return "_".join(self._files[index].relative_to(self._root).with_suffix("").parts)
+
+    def origin(self, index: int) -> str:
+        """Its file."""
+        return state_of(self._files[index])
 
     def __getitem__(self, index: int) -> Frame:
         """Reads one frame.

@@ -16,7 +16,7 @@ import os
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp
+from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp, state_of
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.images import read_depth_png, read_image
@@ -67,6 +67,9 @@ class RgbdPictures(IndexedSource):
         self._pairs = _by_stamp(root, color.name) if listed else _by_name(color, root / "depth")
         if not self._pairs:
             raise FileNotFoundError(f"{root}: no image in {color.name}/ belongs to one in depth/")
+        alone = sum(path.suffix == ".png" for path in (root / "depth").iterdir()) - len(self._pairs)
+        if alone:
+            _logger.warning("%s: %d depth image(s) left out for want of a colour image", self.name, alone)
         if not focal_length:
             _logger.warning("%s: the focal length is taken for a Kinect's; set the option focal_length", self.name)
 
@@ -76,6 +79,10 @@ class RgbdPictures(IndexedSource):
     def frame_name(self, index: int) -> str:
         """The name of the depth file, without its ending."""
         return self._pairs[index].name
+
+    def origin(self, index: int) -> str:
+        """Both pictures."""
+        return state_of(self._pairs[index].color, self._pairs[index].depth)
 
     def __getitem__(self, index: int) -> Frame:
         """Reads one frame.

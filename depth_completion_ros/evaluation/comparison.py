@@ -78,8 +78,8 @@ def compare(
         seed: of the choice of points and holes, and of the noise in these.
 
     Returns:
-        By amount, then method, then condition. A condition that a model refuses has no frames. An amount with which
-        no frame could be scored is left out, and a warning says so.
+        By amount, then method, then condition. A condition that a model refuses has no frames; one that no frame could
+        be put under is left out. So is an amount with which no frame could be scored, and a warning says so.
 
     Raises:
         ValueError: nothing could be scored at all.
@@ -90,13 +90,16 @@ def compare(
         for method in methods
         for condition in _conditions(methods[method], degraded)
     }
+    tried = set()
     for number, frame in enumerate(frames):
         for amount in given:
             thinned = amount.of(frame, np.random.default_rng([seed, number]))
             if thinned is None:
                 continue
-            for (_, name, condition), result in results.items():
+            for key, result in results.items():
+                _, name, condition = key
                 if result.given == amount and not (condition in OF_POINTS and thinned.points is None):
+                    tried.add(key)
                     degrade = _conditions(methods[name], degraded)[condition]
                     rng = np.random.default_rng([seed, number])
                     _score(result, methods[name], thinned if degrade is None else degrade(thinned, rng))
@@ -109,7 +112,7 @@ def compare(
         if not scored:
             raise ValueError(message)
         _logger.warning(message)
-    return [result for result in results.values() if result.given in scored]
+    return [result for key, result in results.items() if result.given in scored and key in tried]
 
 
 def _score(result: Result, method: Method, frame: Frame) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depth_completion_ros.evaluation.metrics import DepthErrors, mean_errors
+from depth_completion_ros.files import write_atomically
 from depth_completion_ros.images import write_image
 
 _METRICS: Final = tuple(metric.name for metric in fields(DepthErrors))
@@ -93,9 +94,9 @@ class Report:
     def write(self) -> Path:
         """Writes metrics.json and metrics.csv, and returns the path of the first."""
         self.output.mkdir(parents=True, exist_ok=True)
-        _write_text(self.output / "metrics.csv", self._csv())
+        write_atomically(self.output / "metrics.csv", self._csv().encode())
         path = self.output / "metrics.json"
-        _write_text(path, json.dumps(self.summary(), indent=2, allow_nan=False) + "\n")
+        write_atomically(path, (json.dumps(self.summary(), indent=2, allow_nan=False) + "\n").encode())
         return path
 
     def summary(self) -> dict[str, Any]:
@@ -151,10 +152,3 @@ def format_table(errors: Sequence[DepthErrors], *, frames: int, lost: int) -> st
         row = (getattr(mean_errors(errors), metric), min(values), max(values))
         lines.append(f"{label:9}{unit:5}" + "".join(f"{value:10.{digits}f}" for value in row))
     return "\n".join(lines)
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Writes a text file whole or not at all, so that a killed process leaves no half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -21,6 +21,7 @@ from std_msgs.msg import UInt32
 from depth_completion_ros.evaluation.metrics import depth_errors
 from depth_completion_ros.evaluation.preview import draw_preview
 from depth_completion_ros.evaluation.report import Report
+from depth_completion_ros.files import writable_folder
 from depth_completion_ros.frame import Completion
 from depth_completion_ros.memory import reuse_freed_memory
 from depth_completion_ros.message_arrays import depth_array, image_array
@@ -54,11 +55,13 @@ class EvaluationNode(Node):
 
     Raises:
         ValueError: a parameter is out of range.
+        OSError: the folder ``output`` cannot be written to.
     """
 
     def __init__(self) -> None:
         super().__init__(EVALUATION)
         self.settings = declare(self, EvaluationSettings)
+        writable_folder(self.settings.output)
         try:
             run = json.loads(self.settings.run)
         except json.JSONDecodeError as error:
@@ -66,6 +69,7 @@ class EvaluationNode(Node):
         self._report = Report(self.settings.output, run)
         self._records: dict[int, dict[str, Any]] = {}
         self._done: set[int] = set()
+        self._can_draw = True
         self._total: int | None = None
         self._collect(Image, f"{COMPLETION}/depth/image", "depth")
         self._collect(Image, f"{COMPLETION}/confidence/image", "confidence")
@@ -83,15 +87,20 @@ class EvaluationNode(Node):
         self._wait_for(lambda: len(self._done) == self._total, self.settings.patience)
 
     def write(self) -> int:
-        """Scores what is left, writes the report and says where; returns how many frames were lost."""
+        """Scores what is left, writes the report and says where; returns how many frames were lost.
+
+        Raises:
+            OSError: the report cannot be written; what is in it was printed.
+        """
         for stamp in sorted(self._records):
             self._score(stamp)
         for stamp in sorted(self._records):
             self._report.add_lost(_name(stamp))
         for number in range((self._total or 0) - len(self._done) - len(self._records)):
             self._report.add_lost(f"unreadable {number + 1}")
+        print(f"\n{self._report.table()}", flush=True)
         path = self._report.write()
-        print(f"\n{self._report.table()}\n\nmetrics: {path}", flush=True)
+        print(f"\nmetrics: {path}", flush=True)
         if self._report.frames and self.settings.previews:
             print(f"previews: {path.parent / 'previews'}", flush=True)
         return len(self._report.lost)
@@ -133,12 +142,16 @@ class EvaluationNode(Node):
         self._report.add(_name(stamp), errors)
         score = "no ground truth" if errors is None else f"RMSE {errors.rmse_mm:.0f} mm, MAE {errors.mae_mm:.0f} mm"
         self.get_logger().info(f"frame {len(self._done)}: {score}")
-        if len(self._done) <= self.settings.previews:
+        if len(self._done) <= self.settings.previews and self._can_draw:
             nothing = np.zeros_like(depth)
             confidence = depth_array(record["confidence"]) if "confidence" in record else nothing
             completion = Completion(depth, confidence, arrays.get("sparse_depth", nothing))
             image = image_array(record["image"]) if "image" in record else None
-            self._report.add_preview(_name(stamp), draw_preview(completion, image, truth, errors))
+            try:
+                self._report.add_preview(_name(stamp), draw_preview(completion, image, truth, errors))
+            except OSError as error:
+                self._can_draw = False
+                self.get_logger().error(f"no more previews: {error}")
 
     def _finish(self, message: UInt32) -> None:
         self._total = message.data
@@ -160,7 +173,7 @@ def main() -> int:
     with ros():
         try:
             node = EvaluationNode()
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             print(f"evaluation_node: {error}", file=sys.stderr)
             return 1
         interrupted = False
@@ -171,7 +184,11 @@ def main() -> int:
             interrupted = True
         # What is left takes seconds, and all that was evaluated would be lost.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        lost = node.write()
+        try:
+            lost = node.write()
+        except OSError as error:
+            print(f"evaluation_node: {error}", file=sys.stderr)
+            return 1
     return 1 if lost and not interrupted else 0
 
 

@@ -49,6 +49,10 @@ class Augmentation:
     color: float = 0.4
     image_dropout: float = 0.1
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.image_dropout <= 1:
+            raise ValueError(f"a camera cannot be dead in {self.image_dropout:g} of the samples, expected 0 to 1")
+
 
 @dataclass(frozen=True)
 class Pictures:

@@ -36,6 +36,10 @@ class EstimatedSource(IndexedSource):
         """As the source names it."""
         return self._source.frame_name(index)
 
+    def origin(self, index: int) -> str:
+        """As of the source."""
+        return self._source.origin(index)
+
     def __getitem__(self, index: int) -> Frame:
         """Reads a frame and estimates its initial depth.
 

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from depth_completion_ros.datasets.cache import write_atomically
+from depth_completion_ros.files import write_atomically
 from depth_completion_ros.training.held_out import Score
 
 CURVE = "losses.csv"

@@ -53,6 +53,10 @@ class Recipe:
     average: float = 0.999
     clip: float = 100.0
 
+    def __post_init__(self) -> None:
+        if not self.clip > 0:
+            raise ValueError(f"gradients cannot be clipped to a norm of {self.clip:g}, expected more than 0")
+
 
 def recipe(model: str, benchmark: str | None = None) -> Recipe:
     """The recipe of a model for ``kitti``, ``nyu``, ``mipi`` or ``any``; by default the first one that its paper has.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
@@ -18,17 +19,17 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from depth_completion_ros.checkpoints import load_checkpoint, save_checkpoint
+from depth_completion_ros.checkpoints import WEIGHTS_FILE, load_checkpoint, save_checkpoint
 from depth_completion_ros.datasets.base import FrameSource
-from depth_completion_ros.datasets.cache import write_atomically
 from depth_completion_ros.evaluation.preview import draw_preview
+from depth_completion_ros.files import write_atomically
 from depth_completion_ros.frame import Completion
 from depth_completion_ros.memory import reuse_freed_memory
 from depth_completion_ros.networks.registry import CompletionNetwork, create
 from depth_completion_ros.pipeline import DepthCompleter
 from depth_completion_ros.training.held_out import Score, score
 from depth_completion_ros.training.identity import check_same, identify
-from depth_completion_ros.training.journal import Journal
+from depth_completion_ros.training.journal import CURVE, Journal
 from depth_completion_ros.training.processes import Processes
 from depth_completion_ros.training.recipes import Recipe
 from depth_completion_ros.training.samples import Batch, SampleStream, load
@@ -37,6 +38,12 @@ from depth_completion_ros.training.schedules import RateScheduler
 STATE: Final = "training.pt"
 _COLUMNS: Final = ("loss", "gradient_norm", "learning_rate")
 _PRECISIONS: Final = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def expect_no_training(folder: Path) -> None:
+    """Raises a ValueError if a training lies in a folder that something else is to be written to."""
+    if (folder / STATE).exists():
+        raise ValueError(f"{folder} holds a training, whose weights would be lost; choose another folder to write to")
 
 
 class NotFiniteError(ValueError):
@@ -96,7 +103,7 @@ class Trainer:
 
     Raises:
         ValueError: the model cannot be built, the checkpoint is of another one, the batch cannot be divided, or the
-            folder holds another training.
+            folder holds another training, or weights of another origin.
         OSError: the checkpoint cannot be read.
     """
 
@@ -146,6 +153,8 @@ class Trainer:
         self.folder.mkdir(parents=True, exist_ok=True)
         if (self.folder / STATE).exists():
             self._restore()
+        elif (self.folder / WEIGHTS_FILE).exists() and not (self.folder / CURVE).exists():
+            raise ValueError(f"{folder} holds weights that are of no training and would be lost; choose another folder")
 
     def run(self) -> None:
         """Trains to the last step; then the averaged weights in the folder are those that ``--checkpoint`` is to have.
@@ -273,7 +282,11 @@ class Trainer:
     def _restore(self) -> None:
         path = self.folder / STATE
         # Each state_dict is moved to where it belongs. Adam counts its steps on the CPU: on a GPU, it waits for each.
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            why = str(error).partition("\n")[0] or "it is empty"
+            raise ValueError(f"{path} is damaged or was copied in part ({why}); delete it to begin anew") from error
         check_same(self._identity, state["identity"], path)
         self.step = state["step"]
         self.network.load_state_dict(state["network"])

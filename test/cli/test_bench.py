@@ -31,7 +31,7 @@ def walls(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--frames", "0"), "0 frames cannot be timed, expected --frames 1 or more"),
+        (("--source", "walls,weight=2"), "walls,weight=2: only the data of a training are weighted"),
         (("--source", "walls,frames=0"), "walls,frames=0 has no frame to time"),
         (("--lines", "17"), "asked for 17 scan lines of a LiDAR with 16"),
     ],
@@ -40,6 +40,13 @@ def test_what_cannot_be_timed_is_said_in_one_line(capsys, arguments, message):
     assert main(["bench", *arguments]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--frames", "--threads", "--lines"])
+def test_numbers_are_1_or_more(capsys, option):
+    with pytest.raises(SystemExit):
+        main(["bench", option, "0"])
+    assert f"{option}: '0', expected a whole number, 1 or more" in capsys.readouterr().err
 
 
 def test_options_of_the_source_and_the_preset_of_all_models(capsys):

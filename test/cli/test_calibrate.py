@@ -136,3 +136,15 @@ def test_a_model_that_starts_from_an_estimate(tmp_path, monkeypatch, capsys):
 def test_what_is_no_checkpoint_is_said(tmp_path, capsys):
     assert main(["calibrate", str(tmp_path), "--data", "rough"]) == 2
     assert "no such checkpoint" in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_before_the_work(tmp_path, monkeypatch, capsys):
+    save_checkpoint(create("auxiliary", preset="lite"), tmp_path)
+
+    def full(**_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    monkeypatch.setattr("depth_completion_ros.evaluation.calibration.calibrate", None)
+    assert main(["calibrate", str(tmp_path), "--data", "rough", "--device", "cpu"]) == 2
+    assert f"{tmp_path}: No space left on device" in capsys.readouterr().err

@@ -211,3 +211,18 @@ def test_an_estimator_gives_the_initial_depth(tmp_path, recording, monkeypatch, 
     assert "needs an initial depth" in capsys.readouterr().err
     assert complete(*arguments, "--estimator", tmp_path) == 2
     assert "model 'classical' starts from no initial depth" in capsys.readouterr().err
+
+
+def test_what_was_scored_before_an_interruption_is_kept(tmp_path, recording, monkeypatch):
+    previews = []
+
+    def draw(*arguments):
+        previews.append(arguments)
+        if len(previews) == 2:
+            raise KeyboardInterrupt
+        return np.zeros((4, 4, 3), np.uint8)
+
+    monkeypatch.setattr("depth_completion_ros.evaluation.preview.draw_preview", draw)
+    assert complete("--source", "anything", "--output", tmp_path) == 130
+    summary = json.loads((tmp_path / "metrics.json").read_text())
+    assert summary["frames"] == 2 and summary["scored"] == 2

@@ -67,3 +67,13 @@ def test_what_is_too_large_to_ship_is_said(network, tmp_path, capsys, monkeypatc
     save_checkpoint(network, tmp_path / "run")
     assert main(["export", str(tmp_path / "run"), str(tmp_path / "out")]) == 1
     assert "too large to ship: at most 0.5 MB" in capsys.readouterr().out
+
+
+def test_no_training_loses_its_weights(network, tmp_path, capsys):
+    save_checkpoint(network, tmp_path / "other")
+    save_checkpoint(network, tmp_path / "run")
+    (tmp_path / "run" / "training.pt").touch()
+    before = (tmp_path / "run" / "weights.safetensors").read_bytes()
+    assert main(["export", str(tmp_path / "other"), str(tmp_path / "run")]) == 2
+    assert f"{tmp_path / 'run'} holds a training" in capsys.readouterr().err
+    assert (tmp_path / "run" / "weights.safetensors").read_bytes() == before

@@ -103,6 +103,8 @@ def test_a_checkpoint_is_trained_further_and_scored(tmp_path):
         (["--model", "emdc", "--epochs", "-1"], "epochs is -1, expected more than 0"),
         (["--model", "emdc", "--preset", "paper", "--recipe", "any"], "the recipe any is for the preset lite"),
         (["--model", "nlspn", "--steps", "1", "--top", "375"], "no rows below the top 375"),
+        (["--model", "emdc", "--clip", "-1"], "clipped to a norm of -1, expected more than 0"),
+        (["--model", "emdc", "--image-dropout", "2"], "dead in 2 of the samples, expected 0 to 1"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(tmp_path, capsys, arguments, words):

@@ -1,17 +1,33 @@
 """Frames in a cache folder: nearly the same ones, made once."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from recordings import lidar_frames
+from recordings import (
+    depth_picture,
+    lidar_frames,
+    picture,
+    write_kitti_object,
+    write_kitti_raw,
+    write_selection,
+)
 
 from depth_completion_ros.datasets.base import IndexedSource
-from depth_completion_ros.datasets.cache import CachedSource, write_atomically
+from depth_completion_ros.datasets.cache import CachedSource
+from depth_completion_ros.datasets.kitti_completion import KittiCompletion
+from depth_completion_ros.datasets.kitti_object import KittiObject
+from depth_completion_ros.datasets.kitti_raw import KittiRaw
+from depth_completion_ros.datasets.nyu import NyuDepth
+from depth_completion_ros.datasets.rgbd import RgbdPictures
 from depth_completion_ros.evaluation.holdout import hold_out
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.geometry.projection import project_points
+from depth_completion_ros.images import write_depth_png, write_image
+
+PARTS = ("velodyne_raw", "groundtruth")
 
 
 class Counting(IndexedSource):
@@ -40,6 +56,63 @@ def test_frames_are_made_once_and_come_alike_from_then_on(tmp_path):
     assert all(same(frame, again[k]) for frame, k in zip(first, (3, 0, 1), strict=True))
     assert source.made == [3, 0, 1]
     assert len(again) == len(source)
+
+
+def test_frames_whose_files_changed_are_read_again(tmp_path):
+    drive = write_kitti_raw(tmp_path / "raw")
+    frames = CachedSource(KittiRaw(drive), tmp_path / "cache", "drive")
+    first, second = frames[0], frames[1]
+    calibration = drive.parent / "calib_velo_to_cam.txt"
+    calibration.write_text(calibration.read_text().replace("T: -4.0", "T: 9.96"))
+    again = CachedSource(KittiRaw(drive), tmp_path / "cache", "drive")
+    np.testing.assert_allclose(np.linalg.norm(again[0].extrinsic[:3, 3] - first.extrinsic[:3, 3]), 1e-3 * 13.96)
+    assert same(frames[0], again[0])
+    # A frame less before it: another frame has its place.
+    (drive / "image_02" / "data" / "0000000000.png").unlink()
+    left = CachedSource(KittiRaw(drive), tmp_path / "cache", "drive")[0]
+    assert (left.name, left.stamp) == (second.name, second.stamp)
+    np.testing.assert_array_equal(left.image, second.image)
+
+
+@pytest.mark.parametrize("kind", ["raw", "object", "selection", "training", "nyu", "pictures"])
+def test_every_file_of_a_frame_is_noticed(tmp_path, kind):
+    if kind == "raw":
+        source = KittiRaw(write_kitti_raw(tmp_path))
+    elif kind == "object":
+        source = KittiObject(write_kitti_object(tmp_path / "training"))
+    elif kind == "selection":
+        source = KittiCompletion(write_selection(tmp_path / "val", ["drive_sync_image_0_image_02"]))
+    elif kind == "training":
+        write_kitti_raw(tmp_path / "raw", range(1))
+        folders = [tmp_path / f"val/2011_09_26_drive_0052_sync/proj_depth/{part}/image_02" for part in PARTS]
+        for folder in folders:
+            folder.mkdir(parents=True)
+            write_depth_png(folder / "0000000000.png", depth_picture(0))
+        source = KittiCompletion(tmp_path / "val", raw_root=tmp_path / "raw", camera=2)
+    elif kind == "nyu":
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(tmp_path / "1.h5", "w") as file:
+            file["rgb"], file["depth"] = np.ones((3, 480, 640), np.uint8), np.ones((480, 640), np.float32)
+        source = NyuDepth(tmp_path)
+    else:
+        for folder in ("color", "depth"):
+            (tmp_path / folder).mkdir()
+        write_image(tmp_path / "color" / "0.png", picture(0))
+        write_depth_png(tmp_path / "depth" / "0.png", depth_picture(0))
+        source = RgbdPictures(tmp_path)
+    read = {line.split(" ")[0] for line in source.origin(0).splitlines()}
+    frame = source[0]
+    for path in filter(Path.is_file, tmp_path.rglob("*")):
+        before, content = source.origin(0), path.read_bytes()
+        path.write_bytes(b"other")
+        try:
+            changed = not same(frame, source[0])
+        except ValueError:
+            changed = True
+        if changed:
+            assert str(path) in read
+            assert source.origin(0) != before
+        path.write_bytes(content)
 
 
 def test_what_is_kept_is_what_was_seen(tmp_path):
@@ -119,13 +192,3 @@ def test_damaged_files_are_named(tmp_path):
         file.write_bytes(damage)
         with pytest.raises(ValueError, match=f"{file}: damaged cache file"):
             cached[2]
-
-
-def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
-    def fail(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr("os.fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(tmp_path / "file", b"content")
-    assert not list(tmp_path.iterdir())

@@ -123,3 +123,34 @@ def test_it_goes_to_the_processes_that_make_training_samples(training):
     copy = pickle.loads(pickle.dumps(source))
     assert copy[1].camera == source[1].camera
     np.testing.assert_array_equal(copy[1].depth, source[1].depth)
+
+
+def test_the_validation_selection_of_one_camera(selection):
+    assert [frame.name for frame in KittiCompletion(selection, camera=3)] == NAMES[2:]
+    assert [frame.name for frame in KittiCompletion(selection, camera=2)] == NAMES[:2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"camera": 7}, "has the cameras 2 and 3, camera 7 was asked for"),
+        ({"raw_root": "/nowhere"}, "has its own images and calibration: leave out raw_root=/nowhere"),
+    ],
+)
+def test_options_that_the_validation_selection_does_not_have(selection, options, message):
+    with pytest.raises(ValueError, match=message):
+        KittiCompletion(selection, **options)
+
+
+def test_nobody_knows_the_camera_of_the_test_set(tmp_path):
+    folder = write_selection(tmp_path / "test_depth_completion_anonymous", ["0000000000"], truth=False)
+    with pytest.raises(ValueError, match=r"no picture's name ends in _image_02.png, by which camera=2 is known"):
+        KittiCompletion(folder, camera=2)
+
+
+def test_images_of_another_size_than_the_calibration_says(training):
+    calibration = training.parent / "raw" / "2011_09_26" / "calib_cam_to_cam.txt"
+    calibration.write_text(calibration.read_text() + "S_rect_03: 2.100000e+01 1.200000e+01\n")
+    source = KittiCompletion(training, raw_root=training.parent / "raw")
+    damaged = [item.name for item in source.read() if isinstance(item, DamagedFrame)]
+    assert damaged == [name for name in map(source.frame_name, range(len(source))) if name.endswith("_03")]

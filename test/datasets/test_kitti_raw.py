@@ -8,6 +8,7 @@ from recordings import picture, scan, write_kitti_raw
 
 from depth_completion_ros.datasets import DamagedFrame
 from depth_completion_ros.datasets.kitti_raw import KittiRaw
+from depth_completion_ros.images import write_image
 
 
 @pytest.fixture
@@ -125,3 +126,17 @@ def test_a_damaged_file_is_named_and_the_rest_is_read(drive, file, size, complai
     assert file in str(items[1].error) and complaint in str(items[1].error)
     with pytest.raises(ValueError, match=complaint):
         list(KittiRaw(drive))
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_images_that_were_resized_do_not_fit_the_calibration(drive, told):
+    calibration = drive.parent / "calib_cam_to_cam.txt"
+    if told:
+        calibration.write_text(calibration.read_text() + "S_rect_02: 2.000000e+01 1.200000e+01\n")
+    image = drive / "image_02" / "data" / "0000000001.png"
+    write_image(image, picture(1)[:, :10])
+    items = list(KittiRaw(drive).read())
+    assert isinstance(items[1], DamagedFrame) == told
+    assert sum(isinstance(item, DamagedFrame) for item in items) == told
+    if told:
+        assert f"{image} has 10x12 pixels, its calibration is of 20x12" in str(items[1].error)

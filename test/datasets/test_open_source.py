@@ -63,7 +63,9 @@ def test_a_value_that_a_recording_cannot_be_read_with(tmp_path):
     write_bag(tmp_path / "bag", lidar_frames(2))
     with pytest.raises(ValueError, match="BagSource got slop='fast', expected float"):
         open_source(tmp_path / "bag", slop="fast")
-    assert len(list(open_source(tmp_path / "bag", slop=1))) == 2
+    with pytest.raises(ValueError, match="BagSource got rectified='no', expected bool"):
+        open_source(tmp_path / "bag", rectified="no")
+    assert len(list(open_source(tmp_path / "bag", slop=1, rectified=False))) == 2
     with pytest.raises(ValueError, match=r"KittiCompletion cannot be opened with raw_root=5"):
         (tmp_path / "val/2011_09_26_drive_0052_sync/proj_depth/velodyne_raw/image_02").mkdir(parents=True)
         open_source(tmp_path / "val", raw_root=5)

@@ -20,10 +20,11 @@ def write(root, colors, depths, color="color", size=(HEIGHT, WIDTH)):
     return root
 
 
-def test_pictures_of_one_name_are_a_frame(tmp_path):
+def test_pictures_of_one_name_are_a_frame(tmp_path, caplog):
     root = write(tmp_path, ["00000.png", "00001.png", "00007.png"], ["00000.png", "00001.png", "00002.png"])
     source = open_source(root)
     assert isinstance(source, RgbdPictures) and len(source) == 2
+    assert "1 depth image(s) left out for want of a colour image" in caplog.text
     frame = source[1]
     assert frame.name == "00001" and frame.stamp - source[0].stamp == 100_000_000
     np.testing.assert_array_equal(frame.image, picture(1))

@@ -1,6 +1,8 @@
 """What the node keeps; whole replays are in test/launch."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import rclpy
@@ -32,3 +34,10 @@ def test_frames_that_are_never_completed_leave_no_messages_behind(tmp_path):
         rclpy.shutdown()
     summary = json.loads((tmp_path / "metrics.json").read_text())
     assert summary["frames"] == 1
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_in_one_line():
+    node = [sys.executable, "-m", "depth_completion_ros.nodes.evaluation_node"]
+    result = subprocess.run([*node, "--ros-args", "-p", "output:=/proc/nowhere"], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr == "evaluation_node: [Errno 2] No such file or directory: '/proc/nowhere'\n"

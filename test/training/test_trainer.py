@@ -13,7 +13,8 @@ import pytest
 import torch
 from planes import STEPS, Louvers, Planes, Registered, tiny_trainer
 
-from depth_completion_ros.checkpoints import load_checkpoint
+from depth_completion_ros.checkpoints import load_checkpoint, save_checkpoint
+from depth_completion_ros.networks.registry import create
 from depth_completion_ros.pipeline import DepthCompleter, sparse_depth_of
 from depth_completion_ros.training import trainer as trainer_module
 from depth_completion_ros.training.journal import CURVE, HELD_OUT
@@ -138,6 +139,30 @@ def test_another_training_is_not_continued(tmp_path):
     with pytest.raises(ValueError, match="seed 0 instead of 1"):
         tiny_trainer(tmp_path, steps=1, seed=1)
     assert tiny_trainer(tmp_path, steps=1).step == 1
+
+
+def test_a_state_that_was_copied_in_part_is_named(tmp_path):
+    tiny_trainer(tmp_path, steps=1).run()
+    state = tmp_path / STATE
+    content = state.read_bytes()
+    for part in (content[: len(content) // 2], b""):
+        state.write_bytes(part)
+        with pytest.raises(ValueError, match=f"{state} is damaged or was copied in part"):
+            tiny_trainer(tmp_path, steps=1)
+
+
+def test_weights_of_no_training_are_not_written_over(tmp_path):
+    save_checkpoint(create("auxiliary", preset="lite"), tmp_path)
+    before = (tmp_path / "weights.safetensors").read_bytes()
+    with pytest.raises(ValueError, match=f"{tmp_path} holds weights that are of no training"):
+        tiny_trainer(tmp_path, steps=1)
+    assert (tmp_path / "weights.safetensors").read_bytes() == before
+
+
+def test_a_training_that_was_killed_between_its_first_weights_and_its_state_begins_anew(tmp_path):
+    tiny_trainer(tmp_path, steps=1).run()
+    (tmp_path / STATE).unlink()
+    assert tiny_trainer(tmp_path, steps=1).step == 0
 
 
 def test_processes_together_do_what_one_does_in_parts(tmp_path):

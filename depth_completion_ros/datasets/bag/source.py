@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -89,6 +90,7 @@ class BagSource(FrameSource):
         """Yields every frame in order; what cannot be read as a :class:`DamagedFrame`."""
         calibration = copy.deepcopy(self._calibration)
         unpaired = damages = 0
+        met: Counter[int] = Counter()  # stamps come again where a recording was played twice
         for item in self._matches(calibration):
             if isinstance(item, ValueError):
                 damages += 1
@@ -96,7 +98,10 @@ class BagSource(FrameSource):
             elif not item.keys() & set(_SENSORS):
                 unpaired += 1
             else:
-                yield self._frame(item, calibration)
+                stamp = _stamp(item["image"])
+                met[stamp] += 1
+                name = str(stamp) if met[stamp] == 1 else f"{stamp}_{met[stamp]}"
+                yield self._frame(item, calibration, stamp, name)
         if unpaired:
             sensor = self.topics.points or self.topics.depth
             _logger.warning(
@@ -118,8 +123,9 @@ class BagSource(FrameSource):
                     yield error
         yield from matcher.finish()
 
-    def _frame(self, match: dict[str, Recorded], calibration: Calibration) -> Frame | DamagedFrame:
-        stamp = _stamp(match["image"])
+    def _frame(
+        self, match: dict[str, Recorded], calibration: Calibration, stamp: int, name: str
+    ) -> Frame | DamagedFrame:
         try:
             points, rings = cloud_points(match["points"].message) if "points" in match else (None, None)
             return Frame(
@@ -132,10 +138,10 @@ class BagSource(FrameSource):
                 depth=self._depth(match["depth"]) if "depth" in match else None,
                 depth_camera=calibration.depth_camera,
                 ground_truth=self._depth(match["ground_truth"]) if "ground_truth" in match else None,
-                name=str(stamp),
+                name=name,
             )
         except ValueError as error:
-            return DamagedFrame(str(stamp), ValueError(f"{self._storage.path}: frame {stamp}: {error}"))
+            return DamagedFrame(name, ValueError(f"{self._storage.path}: frame {name}: {error}"))
 
     def _picture(self, item: Recorded) -> NDArray[np.uint8]:
         decode = image_array if self._storage.topics[item.topic].type == IMAGE else compressed_image_array

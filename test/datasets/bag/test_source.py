@@ -212,3 +212,16 @@ def test_an_uncalibrated_camera(tmp_path):
         bag.cloud("/points", points(0), START, "camera")
     with pytest.raises(ValueError, match=r"bag: /camera_info: camera_info is uncalibrated"):
         BagSource(bag.path)
+
+
+def test_frames_of_a_recording_that_was_played_twice_have_names_of_their_own(tmp_path):
+    with Bag(tmp_path / "bag") as bag:
+        bag.camera_info("/camera_info", START)
+        for late in (0, 10 * SECOND):
+            for index, stamp in enumerate(stamps(40)):
+                bag.image("/image", picture(index), "rgb8", stamp, time=stamp + late)
+                bag.cloud("/points", points(index), stamp, "camera", time=stamp + late)
+    frames = list(BagSource(bag.path))
+    once = [str(stamp) for stamp in stamps(40)]
+    assert [frame.name for frame in frames] == [*once, *(f"{name}_2" for name in once)]
+    assert [frame.stamp for frame in frames] == 2 * stamps(40)
