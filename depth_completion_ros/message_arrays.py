@@ -36,6 +36,9 @@ _COLOR_ENCODINGS: Final[dict[str, tuple[type[np.unsignedinteger], int, int | Non
     "mono16": (np.uint16, 1, cv2.COLOR_GRAY2RGB),
     "rgb16": (np.uint16, 3, None),
     "bgr16": (np.uint16, 3, cv2.COLOR_BGR2RGB),
+    # Both names of each; of the new ones cv_bridge knows none.
+    **dict.fromkeys(("uyvy", "yuv422"), (np.uint8, 2, cv2.COLOR_YUV2RGB_UYVY)),
+    **dict.fromkeys(("yuyv", "yuv422_yuy2"), (np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2)),
     **{f"{mosaic}8": (np.uint8, 1, conversion) for mosaic, conversion in _MOSAICS.items()},
     **{f"{mosaic}16": (np.uint16, 1, conversion) for mosaic, conversion in _MOSAICS.items()},
 }
@@ -66,7 +69,7 @@ _DISTORTION_MODELS: Final = {
 def image_array(message: Any) -> NDArray[np.uint8]:
     """The pixels of a ``sensor_msgs/Image`` as (H, W, 3) uint8 RGB; may share the message's memory.
 
-    16-bit samples lose their lower byte. Encodings that are not listed here (YUV) need ``cv_bridge``.
+    16-bit samples lose their lower byte. Encodings that are not listed here need ``cv_bridge``.
 
     Raises:
         ValueError: the sizes in the message do not add up, or its encoding cannot be decoded here.
@@ -75,6 +78,8 @@ def image_array(message: Any) -> NDArray[np.uint8]:
         return _decode_with_cv_bridge(message)
     sample, channels, conversion = _COLOR_ENCODINGS[message.encoding]
     pixels = _samples(message, sample, channels)
+    if channels == 2 and message.width % 2:
+        raise ValueError(f"image of {message.encoding} is {message.width} pixels wide, expected an even number")
     if sample == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
     return np.asarray(pixels if conversion is None else cv2.cvtColor(pixels, conversion), np.uint8)
@@ -115,7 +120,7 @@ def compressed_image_array(message: Any) -> NDArray[np.uint8]:
     pixels = decode_picture(_bytes(message.data), flags | cv2.IMREAD_IGNORE_ORIENTATION, _compressed(message))
     if mosaic is not None:
         return np.asarray(cv2.cvtColor(pixels, mosaic), np.uint8)
-    if inside and encoding.startswith(("rgb", "bgr")) and "compressed bgr" not in inside:
+    if inside and encoding.startswith("rgb") and "compressed bgr" not in inside:
         return np.asarray(pixels, np.uint8)  # what the codec took for blue was red
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
 
@@ -249,8 +254,8 @@ def _samples(message: Any, sample: DTypeLike, channels: int) -> NDArray:
         raise ValueError(f"image step is {step} bytes, but {width} pixels of {message.encoding} take {row}")
     if data.size < step * height:
         raise ValueError(f"image data has {data.size} bytes, but step {step} x height {height} is {step * height}")
-    rows = data[: step * height].reshape(height, step)[:, :row]
-    return rows.view(dtype).reshape(height, width, channels)
+    strides = (step, channels * dtype.itemsize, dtype.itemsize)
+    return np.ndarray((height, width, channels), dtype, data, 0, strides)
 
 
 def _field(message: Any, field: Any) -> NDArray:

@@ -105,6 +105,20 @@ def test_any_container_of_bytes(container):
     np.testing.assert_array_equal(depth_array(image(DEPTH, "32FC1", container=container)), DEPTH)
 
 
+@pytest.mark.parametrize("name", ["uyvy", "yuv422", "yuyv", "yuv422_yuy2"])
+def test_yuv(name):
+    # Grey from black to white on the left, pure red on the right, where U and V are of two pixels.
+    luma = np.array([[16, 126, 235, 16, 82, 82]], np.uint8).repeat(2, 0)
+    u, v = (np.array([[128, 128, each]], np.uint8).repeat(2, 0) for each in (90, 240))
+    chroma = np.stack([u, v], -1).reshape(2, 6)
+    order = [chroma, luma] if name in ("uyvy", "yuv422") else [luma, chroma]
+    found = image_array(image(np.stack(order, -1), name)).astype(int)
+    expected = [[0] * 3, [128] * 3, [255] * 3, [0] * 3, [255, 0, 0], [255, 0, 0]]
+    assert np.abs(found - expected).max() <= 2
+    with pytest.raises(ValueError, match="is 5 pixels wide, expected an even number"):
+        image_array(image(np.stack(order, -1)[:, :5], name))
+
+
 def test_rgb8_is_not_copied():
     message = image(RGB, "rgb8")
     assert np.shares_memory(image_array(message), np.frombuffer(message.data, np.uint8))
@@ -112,8 +126,8 @@ def test_rgb8_is_not_copied():
 
 def test_an_encoding_that_needs_cv_bridge(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv_bridge", None)  # importing it fails
-    with pytest.raises(ValueError, match=r"'uyvy'.*cv_bridge.*supported: rgb8, bgr8"):
-        image_array(image(GREY, "uyvy"))
+    with pytest.raises(ValueError, match=r"'nv21'.*cv_bridge.*supported: rgb8, bgr8"):
+        image_array(image(GREY, "nv21"))
 
 
 def test_a_rare_encoding_goes_to_cv_bridge(monkeypatch):
@@ -122,13 +136,13 @@ def test_a_rare_encoding_goes_to_cv_bridge(monkeypatch):
 
     class CvBridge:
         def imgmsg_to_cv2(self, message, encoding):
-            if message.encoding != "uyvy":
+            if message.encoding != "nv21":
                 raise CvBridgeError("what is this?")
             assert encoding == "rgb8"
             return RGB
 
     monkeypatch.setitem(sys.modules, "cv_bridge", Message(CvBridge=CvBridge, CvBridgeError=CvBridgeError))
-    np.testing.assert_array_equal(image_array(image(GREY, "uyvy")), RGB)
+    np.testing.assert_array_equal(image_array(image(GREY, "nv21")), RGB)
     with pytest.raises(ValueError, match=r"'nonsense': what is this\?"):
         image_array(image(GREY, "nonsense"))
 
@@ -195,10 +209,11 @@ def test_compressed_mosaics(name):
     np.testing.assert_array_equal(compressed_image_array(picture), one_color)
 
 
-@pytest.mark.parametrize("encoding", ["rgb8", "bgr8", "rgb16"])
+@pytest.mark.parametrize("encoding", ["rgb8", "bgr8", "rgb16", "bgr16"])
 def test_colors_that_were_compressed_as_they_came(encoding):
-    # The transport's TIFF: the codec is told that red is blue.
-    message = compressed(RGB, f"{encoding}; tiff compressed ", ".tiff")
+    # The transport's TIFF has the image's own order, whatever the codec takes that for.
+    pixels = RGB if encoding.startswith("rgb") else np.ascontiguousarray(RGB[..., ::-1])
+    message = compressed(pixels, f"{encoding}; tiff compressed ", ".tiff")
     np.testing.assert_array_equal(compressed_image_array(message), RGB)
 
 

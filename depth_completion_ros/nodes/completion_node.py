@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from typing import Any
 
 import rclpy
@@ -108,7 +109,10 @@ class _Work:
         self._completer, self._outputs = completer, outputs
         self._rectified = settings.rectified
         self._coverage, self._hidden = "none", 0
-        self._diagnostics = Diagnostics(node, f"{completer.model} on {completer.device}", self._values)
+        self._lost: Counter[str] = Counter()  # frames, by the kind of fault
+        self._diagnostics = Diagnostics(
+            node, f"{completer.model} on {completer.device}", self._values, lambda: self._inputs.missing()
+        )
         self._mailbox: Mailbox[tuple[Any, ...]] = Mailbox(self._complete, self._unexpected)
         try:
             self._inputs = Inputs(
@@ -137,10 +141,10 @@ class _Work:
             decoded = time.perf_counter()
             completion = completer.complete(frame)
         except InputFault as fault:
-            diagnostics.fault(fault.kind, str(fault))
+            self._lose(fault.kind, str(fault))
             return
         except EmptySparseDepthError as error:
-            diagnostics.fault("empty", f"{error}; is the extrinsic right, does the sensor see what the camera sees?")
+            self._lose("empty", f"{error}; is the extrinsic right, does the sensor see what the camera sees?")
             return
         finished = time.perf_counter()
         info = None if self._rectified else self._inputs.info()
@@ -160,12 +164,17 @@ class _Work:
             "pixels measured [%]": self._coverage,
             "hidden measurements removed": self._hidden,
             "dropped: a newer frame came first": self._mailbox.replaced,
+            **{f"frames lost: {kind}": count for kind, count in sorted(self._lost.items())},
             **self._inputs.values(),
         }
 
     def _unexpected(self, error: Exception) -> None:
         if rclpy.ok():  # else it could not be published, at the end
-            self._diagnostics.fault("frame", f"a frame failed: {type(error).__name__}: {error}")
+            self._lose("frame", f"a frame failed: {type(error).__name__}: {error}")
+
+    def _lose(self, kind: str, message: str) -> None:
+        self._lost[kind] += 1
+        self._diagnostics.fault(kind, message)
 
 
 def load_model(settings: CompletionSettings) -> DepthCompleter:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Container, Mapping
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 _WINDOW = 100  # frames over which durations and rates are averaged
-_STALE = 2.0  # seconds without a frame that are worth a warning
+# What is worth a warning: so many seconds without a frame, and so many of the usual intervals between two.
+_STALE = 2.0
+_STALE_INTERVALS = 3
 
 
 class Diagnostics:
-    """Collects faults, durations and counts, and publishes them every second of the node's clock.
+    """Collects faults, durations and counts, and publishes them every second, whatever the node's clock does.
 
     Safe to call from any thread.
 
@@ -22,21 +26,26 @@ class Diagnostics:
         node: the node that publishes.
         hardware_id: what does the work, such as ``classical on cpu``.
         values: gives further key-value pairs at the time of publishing.
+        missing: says, at that time, what has not come yet; nothing if all has.
     """
 
-    def __init__(self, node: Node, hardware_id: str, values: Callable[[], Mapping[str, object]]) -> None:
+    def __init__(
+        self, node: Node, hardware_id: str, values: Callable[[], Mapping[str, object]], missing: Callable[[], str]
+    ) -> None:
         self._node = node
         self._hardware_id = hardware_id
         self._values = values
+        self._missing = missing
         self._faults: dict[str, str] = {}
         self._durations: dict[str, deque[float]] = {}
         self._finished: deque[int] = deque(maxlen=_WINDOW)
         self._frames = 0
         self._listened_to = True
-        self._alive = self._now()
+        self._alive = time.monotonic()
+        self._intervals: deque[float] = deque(maxlen=3)  # the least of them counts: all may pause for once
         self._lock = threading.Lock()
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 1)
-        self._timer = node.create_timer(1.0, self._publish)
+        self._timer = node.create_timer(1.0, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def close(self) -> None:
         """Stops publishing."""
@@ -62,10 +71,12 @@ class Diagnostics:
 
     def completed(self, milliseconds: Mapping[str, float]) -> None:
         """One frame is done; the duration of each of its stages."""
-        now = self._now()
+        now: int = self._node.get_clock().now().nanoseconds
         with self._lock:
             self._frames += 1
-            self._listened_to, self._alive = True, now
+            self._listened_to = True
+            self._intervals.append(time.monotonic() - self._alive)
+            self._alive = time.monotonic()
             if self._finished and now < self._finished[-1]:
                 self._finished.clear()  # time jumped back
             self._finished.append(now)
@@ -75,22 +86,17 @@ class Diagnostics:
     def unheard(self) -> None:
         """A frame came, but nobody listens to what would be made of it."""
         with self._lock:
-            self._listened_to, self._alive = False, self._now()
+            self._listened_to, self._alive = False, time.monotonic()
             self._finished.clear()
-
-    def _now(self) -> int:
-        nanoseconds: int = self._node.get_clock().now().nanoseconds
-        return nanoseconds
 
     def _publish(self) -> None:
         with self._lock:
-            now = self._now()
             faults = list(self._faults.values())
-            self._alive = min(self._alive, now)  # time may jump back
-            silence = (now - self._alive) * 1e-9
-            if silence > _STALE:
+            silence = time.monotonic() - self._alive
+            if silence > max(_STALE, _STALE_INTERVALS * min(self._intervals, default=0.0)):
                 self._finished.clear()
-                faults = faults or [f"no frame for {silence:.0f} s"]
+                missing = self._missing()
+                faults = faults or [f"no frame for {silence:.0f} s{missing and f', {missing}'}"]
             rate = _rate(self._finished)
             values: dict[str, object] = {"frames completed": self._frames, "rate [Hz]": f"{rate:.2f}"}
             for stage, durations in self._durations.items():
@@ -99,9 +105,10 @@ class Diagnostics:
         message = f"completing at {rate:.1f} Hz" if self._frames else "no frame yet"
         if not self._listened_to:
             message = "nobody listens to an output"
+            faults = [*faults, message] if faults else []
         status = DiagnosticStatus(
             level=DiagnosticStatus.WARN if faults else DiagnosticStatus.OK,
-            name=f"{self._node.get_name()}: depth completion",
+            name=f"{self._node.get_fully_qualified_name().lstrip('/')}: depth completion",
             hardware_id=self._hardware_id,
             message="; ".join(faults) or message,
             values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],

@@ -64,6 +64,14 @@ class Extrinsics:
             ) from error
         return transform_matrix(transform)
 
+    def restart(self) -> None:
+        """Forgets where things were, as time has jumped back; what never moves is known on.
+
+        tf2 would take the newest transforms for ever, those of the end of a recording that is played again.
+        """
+        if self._tf2 is not None:
+            self._buffer.clear()
+
     def close(self) -> None:
         """Stops listening to tf."""
         if self._tf2 is not None:

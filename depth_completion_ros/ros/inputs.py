@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from copy import copy
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 from message_filters import SimpleFilter
 from numpy.typing import NDArray
 from rclpy.node import Node
-from rclpy.qos import QoSPolicyKind, qos_profile_sensor_data
-from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.qos import DurabilityPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos_overriding_options import QosCallbackResult, QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Header
 
@@ -29,7 +30,7 @@ from depth_completion_ros.ros.diagnostics import Diagnostics
 from depth_completion_ros.ros.extrinsics import Extrinsics, MissingExtrinsicError
 from depth_completion_ros.ros.messages import nanoseconds
 from depth_completion_ros.ros.settings import CompletionSettings
-from depth_completion_ros.ros.synchronizer import Synchronizer
+from depth_completion_ros.ros.synchronizer import LAGS, Synchronizer
 
 # When inputs count as not coming together: messages of every input, or seconds while one is silent, without a set.
 _PATIENCE_MESSAGES = 5
@@ -79,6 +80,8 @@ class Inputs:
         self._deliver = deliver
         self._alone: int | None = None  # stamp of the last sensor message that was handed on without an image
         self._jumps = 0
+        self._late = ""  # the input that arrives late while sets match, once that was said
+        self._arrived: Counter[str] = Counter()  # by topic
         try:
             self._subscribe_all(image_optional)
         except BaseException:  # a QoS override that is none, for one
@@ -96,7 +99,7 @@ class Inputs:
         self._depth_camera = self._latest_info("depth/camera_info") if self._settings.sensor == "depth" else None
         self._depth_topic = self._node.resolve_topic_name("depth")
 
-        self._topics: list[str] = []
+        self._topics: list[str] = []  # of the inputs, as they are remapped
         inputs: dict[str, SimpleFilter] = {}
         if self._settings.use_image:
             inputs["image"] = self._subscribe_image()
@@ -158,6 +161,10 @@ class Inputs:
         """Key-value pairs for the diagnostics."""
         synchronizer = self.synchronizer
         values: dict[str, object] = {
+            f"messages on {topic}": f"{self._arrived[topic]}, of {self._node.count_publishers(topic)} publisher(s)"
+            for topic in self._all_topics()
+        }
+        values |= {
             "sets matched": synchronizer.matched,
             "time jumps": synchronizer.jumps,
             "stamp difference [ms]": f"{synchronizer.difference * 1e3:.1f}",
@@ -165,6 +172,15 @@ class Inputs:
         for (index, reason), count in sorted(synchronizer.dropped.items()):
             values[f"dropped from {self._topics[index]}: {reason}"] = count
         return values
+
+    def missing(self) -> str:
+        """What has never come, for the diagnostics."""
+        silent = [topic for topic in self._all_topics() if not self._arrived[topic]]
+        return f"nothing has come on {', '.join(silent)}" if silent else ""
+
+    def _all_topics(self) -> list[str]:
+        """Of the inputs and of camera_info; that of a depth camera may well not be there."""
+        return [*self._topics, self._camera.topic]
 
     def _decode_image(self, message: Any, camera: Camera) -> NDArray:
         decode = image_array if self._settings.image_transport == "raw" else compressed_image_array
@@ -218,29 +234,37 @@ class Inputs:
     def _filter(self, message_type: type, topic: str) -> SimpleFilter:
         # Some releases of message_filters.Subscriber take no QoS overrides.
         source = SimpleFilter()
-        self._subscribe(message_type, topic, source.signalMessage)
-        self._topics.append(topic)
+        self._topics.append(self._subscribe(message_type, topic, source.signalMessage))
         return source
 
     def _latest_info(self, topic: str) -> _LatestInfo:
-        latest = _LatestInfo(topic)
-        self._subscribe(CameraInfo, topic, latest.set)
+        latest = _LatestInfo()
+        latest.topic = self._subscribe(CameraInfo, topic, latest.set)
         return latest
 
-    def _subscribe(self, message_type: type, topic: str, callback: Callable[[Any], None]) -> None:
+    def _subscribe(self, message_type: type, topic: str, callback: Callable[[Any], None]) -> str:
+        """Subscribes, and says to which topic, as it is remapped."""
+        resolved = self._node.resolve_topic_name(topic)
+
+        def count(message: Any) -> None:
+            self._arrived[resolved] += 1
+            callback(message)
+
         # Of a copy, as rclpy writes the overrides into the profile that it is given.
-        overrides = QoSOverridingOptions(_OVERRIDABLE)
+        overrides = QoSOverridingOptions(_OVERRIDABLE, callback=_can_be_had)
         self._subscriptions.append(
             self._node.create_subscription(
-                message_type, topic, callback, copy(qos_profile_sensor_data), qos_overriding_options=overrides
+                message_type, topic, count, copy(qos_profile_sensor_data), qos_overriding_options=overrides
             )
         )
+        return resolved
 
     def _watch(self, message: Any, name: str) -> None:
         """Says once that messages arrive but do not come together, and why; goes on without images where it can."""
         if self.synchronizer.jumps > self._jumps:
             self._jumps = self.synchronizer.jumps
             self._alone = None
+            self._extrinsics.restart()
             self._node.get_logger().warning("time jumped back (a bag in a loop?): synchronisation starts anew")
         if mismatch := self._mismatch():
             self._diagnostics.fault("synchronisation", mismatch)
@@ -248,6 +272,7 @@ class Inputs:
             self._diagnostics.cleared(("synchronisation",))
         if name == "sensor" and self._goes_without_image():
             self._alone = nanoseconds(message.header.stamp)
+            self.synchronizer.take(self._inputs.index(name), message)
             self._deliver((None, message))
 
     def _hand_on(self, *messages: Any) -> None:
@@ -263,17 +288,25 @@ class Inputs:
         synchronizer, slop = self.synchronizer, self._settings.slop
         unmatched = synchronizer.unmatched
         arrived = ", ".join(f"{count} on {name}" for count, name in zip(unmatched, self._topics, strict=True))
+        apart = min(unmatched) >= _PATIENCE_MESSAGES
         for name, lag in zip(self._topics, synchronizer.lags(), strict=True):
             if lag > _LATE:
-                return (
+                # A long way and a clock that is behind look alike from here.
+                late = (
                     f"the stamps on {name} are {lag:.2f} s behind those of the other input (slop {slop:g} s, {arrived} "
-                    "unmatched): synchronise the sensors' clocks, or set depth_offset"
+                    "unmatched): if its messages take so long, queue_size is to be large enough for that (now "
+                    f"{self._settings.queue_size}); if its clock is behind, synchronise the clocks, or set depth_offset"
                 )
+                if apart or synchronizer.overflowed:
+                    return late
+                if min(unmatched) < LAGS and self._late != name:  # a set has come since it was late
+                    self._late = name
+                    self._node.get_logger().warning(late)
         if self._goes_without_image():
-            return f"no images on {self._topics[0]}: completing without them, from depth alone"
+            return f"no images on {self._topics[0]}: going on without them, from depth alone"
         if synchronizer.waited() > _PATIENCE_SECONDS and any(map(synchronizer.silent, range(len(unmatched)))):
             return f"no frame for {synchronizer.waited():.1f} s: {arrived}; is the sensor running, the topic right?"
-        if min(unmatched) >= _PATIENCE_MESSAGES:
+        if apart:
             if synchronizer.overflowed:
                 early = " and ".join(self._topics[index] for index in sorted(synchronizer.overflowed))
                 return (
@@ -290,8 +323,8 @@ class Inputs:
 class _LatestInfo:
     """The newest CameraInfo of a topic, and the camera it describes."""
 
-    def __init__(self, topic: str) -> None:
-        self._topic = topic
+    def __init__(self) -> None:
+        self.topic = ""
         self._info: CameraInfo | None = None
         self._described: tuple[CameraInfo, bool, Camera] | None = None
 
@@ -306,7 +339,7 @@ class _LatestInfo:
     def get(self) -> CameraInfo:
         """Raises InputFault if there is none yet."""
         if self._info is None:
-            raise InputFault("camera_info", f"no camera_info on {self._topic} yet; remap the camera driver's to it")
+            raise InputFault("camera_info", f"no camera_info on {self.topic} yet; remap the camera driver's to it")
         return self._info
 
     def describes(self, info: CameraInfo, rectified: bool) -> Camera:
@@ -314,6 +347,15 @@ class _LatestInfo:
         if self._described is None or self._described[0] is not info or self._described[1] != rectified:
             self._described = info, rectified, _decoded("camera_info", camera_of, info, rectified)
         return self._described[2]
+
+
+def _can_be_had(profile: QoSProfile) -> QosCallbackResult:
+    """Refuses an override of the quality of service with which nothing would ever come."""
+    best_effort = profile.reliability == ReliabilityPolicy.BEST_EFFORT
+    if best_effort and profile.durability == DurabilityPolicy.TRANSIENT_LOCAL:
+        reason = "durability transient_local needs reliability reliable: best effort gets nothing that was sent before"
+        return QosCallbackResult(successful=False, reason=reason)
+    return QosCallbackResult(successful=True)
 
 
 def _decoded(kind: str, decode: Callable[..., Any], message: Any, *arguments: Any) -> Any:

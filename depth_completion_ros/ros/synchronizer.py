@@ -24,6 +24,8 @@ NEARER_ONE = "another message was nearer"
 OVERFLOW = "queue full"
 TIME_JUMP = "time jumped back"
 
+LAGS = 3  # messages of an input that have to be late before it is; one alone does not count
+
 # An input is silent when nothing has come of it for so long: in seconds, its own intervals, and messages of the others.
 _SILENT_SECONDS = 0.5
 _SILENT_INTERVALS = 3
@@ -84,6 +86,12 @@ class Synchronizer(SimpleFilter):
         for index, source in enumerate(inputs):
             source.registerCallback(self._add, index)
 
+    def take(self, index: int, message: Any) -> None:
+        """A message of an input was used by itself: it waits for no partner any more."""
+        with self._lock:
+            queue = self._queues[index]
+            queue.items = [item for item in queue.items if item.message is not message]
+
     def waited(self) -> float:
         """Seconds, by the stamps, since the last set or since the first message."""
         newest = max((queue.newest for queue in self._queues if queue.newest is not None), default=None)
@@ -94,7 +102,7 @@ class Synchronizer(SimpleFilter):
 
         The least of the last three, so that one late message does not count.
         """
-        return [min(queue.lags) * 1e-9 if len(queue.lags) == 3 else 0.0 for queue in self._queues]
+        return [min(queue.lags) * 1e-9 if len(queue.lags) == LAGS else 0.0 for queue in self._queues]
 
     def silent(self, index: int) -> bool:
         """Whether an input has stopped, or never begun, by the stamps of the others.
@@ -191,7 +199,7 @@ class _Queue:
         self.items: list[_Stamped] = []
         self.newest: int | None = None
         self.lost: int | None = None  # stamp of the last one that left as the queue was full
-        self.lags: deque[int] = deque(maxlen=3)
+        self.lags: deque[int] = deque(maxlen=LAGS)
         # The shortest of the last few intervals: gaps from lost messages must not pass for the sensor's period.
         self._intervals: deque[int] = deque(maxlen=10)
 

@@ -33,8 +33,8 @@ def make_robot(domain):
     """Makes robots with the parameters given, and ends them."""
     robots = []
 
-    def make(**parameters) -> Robot:
-        robots.append(Robot(parameters))
+    def make(arguments: tuple[str, ...] = (), **parameters) -> Robot:
+        robots.append(Robot(parameters, arguments))
         return robots[-1]
 
     yield make

@@ -64,10 +64,11 @@ class Process:
 class Robot:
     """A camera, a LiDAR and a listener around one completion node."""
 
-    def __init__(self, parameters: dict | None = None) -> None:
+    def __init__(self, parameters: dict | None = None, arguments: tuple[str, ...] = ()) -> None:
         extrinsic = "[" + ", ".join(map(str, np.eye(4).ravel().tolist())) + "]"
         defaults = {"model": "classical", "extrinsic": extrinsic}
-        self.completion = Process("completion_node", parameters=defaults | (parameters or {}))
+        remaps = ("--ros-args", *arguments) if arguments else ()
+        self.completion = Process("completion_node", *remaps, parameters=defaults | (parameters or {}))
         self.node = rclpy.create_node("robot")
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
-from robot import CAMERA, Process, good_image, good_points, plane
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from robot import CAMERA, Process, good_image, good_info, good_points, plane
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from depth_completion_ros import shipped
@@ -103,6 +103,24 @@ def test_faults_are_said_once_and_the_node_recovers(robot):
     fault("is the sensor running", lambda: robot.send(points=None), times=25)
 
 
+def test_a_sensor_that_arrives_late_is_told_once_and_waited_for(make_robot):
+    robot = make_robot(queue_size=40)
+    robot.wait_until_ready()
+    robot.completes()
+    begun, sent = len(robot.completion.lines), []
+    for _ in range(30):
+        sent.append(robot.send(points=None))
+        if len(sent) > 6:
+            robot.points.publish(good_points(sent[-7]))
+        robot.spin(0.1)
+    robot.depth(sent[-7])
+    log = robot.completion.log(begun)
+    assert log.count("are 0.60 s behind those of the other input") == 1 and "queue_size is to be large enough" in log
+    robot.diagnostics.clear()
+    robot.spin_until(lambda: robot.diagnostics, "no diagnostics")
+    assert robot.diagnostics[0].message.startswith("completing at")
+
+
 def test_time_jumping_back_starts_anew(robot):
     robot.completes()
     for _loop in range(3):
@@ -147,6 +165,30 @@ def test_diagnostics_do_not_go_on_completing_when_everything_has_stopped(robot):
         return status.level == DiagnosticStatus.WARN and "no frame for" in status.message
 
     robot.spin_until(lambda: any(map(stopped, robot.diagnostics)), "no warning")
+    assert robot.diagnostics[-1].name == "depth_completion: depth completion"
+
+
+def test_diagnostics_say_what_has_never_come_under_its_own_name_though_no_clock_runs(make_robot):
+    robot = make_robot(use_sim_time="true", arguments=("-r", "image:=/front/image_raw", "-r", "__ns:=/left"))
+    expected = "nothing has come on /front/image_raw, /left/points, /left/camera_info"
+    robot.spin_until(lambda: any(expected in status.message for status in robot.diagnostics), "nothing is missed")
+    status = robot.diagnostics[-1]
+    assert status.name == "left/depth_completion: depth completion"
+    values = {each.key: each.value for each in status.values}
+    assert values["messages on /front/image_raw"] == "0, of 0 publisher(s)"
+
+
+def test_lost_frames_are_counted(robot):
+    robot.completes()
+    for _ in range(3):
+        nanos = round(robot.next_stamp() * 1e9)
+        robot.send(nanos * 1e-9, points=cloud_message(plane()[:0], header(nanos, "lidar")))
+        robot.spin(0.2)
+
+    def counted(status) -> bool:
+        return ("frames lost: empty", "3") in [(each.key, each.value) for each in status.values]
+
+    robot.spin_until(lambda: any(map(counted, robot.diagnostics)), "lost frames are not counted")
 
 
 @pytest.mark.parametrize(
@@ -181,15 +223,20 @@ def test_depth_images_in_the_frame_of_the_camera(make_robot, depth_camera):
 
 
 def test_quality_of_service_of_one_input_alone(make_robot):
-    policies = {"image.subscription.reliability": "reliable", "camera_info.subscription.durability": "transient_local"}
-    robot = make_robot(**{f"qos_overrides./{name}": value for name, value in policies.items()})
+    """A camera_info that was sent once, before anybody listened, arrives."""
+    policies = {"reliability": "reliable", "durability": "transient_local"}
+    robot = make_robot(**{f"qos_overrides./camera_info.subscription.{name}": each for name, each in policies.items()})
+    kept = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    robot.node.create_publisher(CameraInfo, "camera_info", kept).publish(good_info(0))
     hears = robot.node.get_subscriptions_info_by_topic
     robot.spin_until(lambda: all(hears(f"/{name}") for name in INPUTS), "it hears not everything")
     found = {name: hears(f"/{name}")[0].qos_profile for name in INPUTS}
-    assert {name for name, each in found.items() if each.reliability == ReliabilityPolicy.RELIABLE} == {"image"}
+    assert {name for name, each in found.items() if each.reliability == ReliabilityPolicy.RELIABLE} == {"camera_info"}
     assert {name for name, each in found.items() if each.durability == DurabilityPolicy.TRANSIENT_LOCAL} == {
         "camera_info"
     }
+    robot.info = robot.node.create_publisher(CameraInfo, "of_nobody", 10)
+    robot.completes()
 
 
 def test_without_a_camera_image(make_robot):
@@ -223,15 +270,15 @@ def test_a_silent_camera_does_not_hold_up_a_model_that_can_do_without(make_robot
         if nanos in robot.outputs["depth/image"]:
             break
     assert robot.outputs["depth/image"][nanos].header.frame_id == "camera"
-    robot.completion.wait_for_line("no images on image: completing without", begun)
+    robot.completion.wait_for_line("no images on /image: going on without", begun)
 
     def warns(status) -> bool:
-        return status.level == DiagnosticStatus.WARN and "no images on image" in status.message
+        return status.level == DiagnosticStatus.WARN and "no images on /image" in status.message
 
     robot.spin_until(lambda: any(map(warns, robot.diagnostics)), "no warning in diagnostics")
     robot.completes()
     robot.completion.wait_for_line("recovered from: synchronisation", begun)
-    assert robot.completion.log(begun).count("no images on image") == 1
+    assert robot.completion.log(begun).count("no images on /image") == 1
 
     # It dies with an image that no cloud belongs to.
     begun = len(robot.completion.lines)
@@ -242,7 +289,7 @@ def test_a_silent_camera_does_not_hold_up_a_model_that_can_do_without(make_robot
         if nanos in robot.outputs["depth/image"]:
             break
     assert nanos in robot.outputs["depth/image"]
-    robot.completion.wait_for_line("no images on image: completing without", begun)
+    robot.completion.wait_for_line("no images on /image: going on without", begun)
 
 
 def test_an_interrupt_within_a_frame_ends_the_node_as_ever(make_robot):
@@ -322,6 +369,7 @@ def test_no_work_without_listeners(robot):
         ({"device": "cuda:99"}, "device 'cuda:99'"),
         ({"model": "auxiliary", "device": "mps"}, "unknown device 'mps'"),
         ({"qos_overrides./points.subscription.reliability": "relible"}, "cannot activate"),
+        ({"qos_overrides./camera_info.subscription.durability": "transient_local"}, "needs reliability reliable"),
         ({"qos_overrides./depth_completion/depth/image.publisher.reliability": "relible"}, "cannot configure"),
         ({"slop": "-1.0"}, "slop"),
         ({"sensor": "radar"}, "expected one of points, depth"),

@@ -27,6 +27,9 @@ class Tf2:
                     raise module.TransformException(f"'{source}' does not exist")
                 return tf2.known[target, source]
 
+            def clear(self):
+                tf2.known.clear()
+
         class TransformListener:
             def __init__(self, buffer, node):
                 pass
@@ -63,6 +66,16 @@ def test_tf_is_asked_until_it_knows_and_followed_when_it_moves(tf2):
     tf2.known["camera", "lidar"].transform.translation.x = 3.0
     expected[0][3] = 3
     np.testing.assert_allclose(extrinsics.get("lidar", "camera"), expected, atol=1e-15)
+
+
+def test_after_time_has_jumped_back_old_transforms_do_not_count(tf2):
+    extrinsics = Extrinsics(None, ())
+    tf2.known["camera", "lidar"] = quarter_turn()
+    extrinsics.get("lidar", "camera")
+    extrinsics.restart()
+    with pytest.raises(MissingExtrinsicError):
+        extrinsics.get("lidar", "camera")
+    Extrinsics(None, tuple(np.eye(4).ravel())).restart()  # which has no tf to forget
 
 
 def test_one_frame_needs_no_tf(tf2):

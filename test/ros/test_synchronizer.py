@@ -160,6 +160,17 @@ def test_an_input_that_never_began_is_silent_and_a_slow_one_is_not():
         assert not bench.synchronizer.silent(0) or i < 10  # before its rate is known
 
 
+def test_a_message_that_was_used_alone_waits_for_no_partner():
+    bench = Bench(queue_size=2)
+    for index in range(5):
+        message = Message(0.1 * index)
+        bench.sources[1].signalMessage(message)
+        bench.synchronizer.take(1, message)
+    assert not bench.synchronizer.dropped
+    bench.feed((1, 0.5), (0, 0.4), (0, 0.5))
+    assert bench.sets == [(0.5, 0.5)]
+
+
 def test_one_input_passes_through():
     bench = Bench(inputs=1)
     bench.feed((0, 1.0), (0, 1.1))
