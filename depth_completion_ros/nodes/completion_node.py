@@ -164,7 +164,7 @@ class _Work:
             "pixels measured [%]": self._coverage,
             "hidden measurements removed": self._hidden,
             "dropped: a newer frame came first": self._mailbox.replaced,
-            **{f"frames lost: {kind}": count for kind, count in sorted(self._lost.items())},
+            **{f"frames lost: {kind}": count for kind, count in sorted(dict(self._lost).items())},
             **self._inputs.values(),
         }
 

@@ -72,11 +72,12 @@ class Diagnostics:
     def completed(self, milliseconds: Mapping[str, float]) -> None:
         """One frame is done; the duration of each of its stages."""
         now: int = self._node.get_clock().now().nanoseconds
+        alive = time.monotonic()
         with self._lock:
+            if self._frames:
+                self._intervals.append(alive - self._alive)
             self._frames += 1
-            self._listened_to = True
-            self._intervals.append(time.monotonic() - self._alive)
-            self._alive = time.monotonic()
+            self._listened_to, self._alive = True, alive
             if self._finished and now < self._finished[-1]:
                 self._finished.clear()  # time jumped back
             self._finished.append(now)

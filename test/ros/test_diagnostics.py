@@ -76,6 +76,15 @@ def test_silence_after_frames_is_a_warning_after_three_intervals_and_says_what_i
     assert found[-1].name == "left/depth_completion: depth completion"
 
 
+def test_a_long_start_is_not_taken_for_the_usual_interval(node, diagnostics, clock):
+    statuses(node, diagnostics, clock, 60, 60)
+    assert [status.level == DiagnosticStatus.WARN for status in statuses(node, diagnostics, clock, 3)] == [
+        False,
+        False,
+        True,
+    ]
+
+
 def test_a_pause_is_not_taken_for_the_usual_interval(node, diagnostics, clock):
     statuses(node, diagnostics, clock, 5, 1)
     statuses(node, diagnostics, clock, 60)
