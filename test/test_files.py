@@ -2,19 +2,22 @@
 
 import os
 import resource
+from contextlib import contextmanager
 
 import pytest
 
 from depth_completion_ros.files import writable_folder, write_atomically
 
 
-@pytest.fixture
+@contextmanager
 def full_disk():
-    """No file may grow beyond 10 bytes."""
+    """No file may grow beyond 10 bytes; that of this test's output neither."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_file_is_replaced_whole(tmp_path):
@@ -24,9 +27,9 @@ def test_a_file_is_replaced_whole(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_on_a_full_disk_the_old_file_stays_and_the_error_names_it(tmp_path, full_disk):
+def test_on_a_full_disk_the_old_file_stays_and_the_error_names_it(tmp_path):
     write_atomically(tmp_path / "file", b"first")
-    with pytest.raises(OSError) as raised:
+    with pytest.raises(OSError) as raised, full_disk():
         write_atomically(tmp_path / "file", b"longer than that")
     assert raised.value.filename == str(tmp_path / "file")
     assert (tmp_path / "file").read_bytes() == b"first"

@@ -182,13 +182,13 @@ def test_damaged_messages_are_named_and_the_rest_is_read(tmp_path):
         for index, stamp in enumerate(stamps(6)):
             bag.camera_info("/camera_info", stamp, k=(0, 0, 0, 0) if index == 5 else (15, 16, 9.5, 5.5))
             size = slice(0, 5) if index == 1 else slice(None)
-            bag.image("/image", picture(0)[size], "yuv422" if index == 2 else "rgb8", stamp)
+            bag.image("/image", picture(0)[size], "nv21" if index == 2 else "rgb8", stamp)
             bag.cloud("/points", points(0), stamp, "camera")
     items = list(BagSource(bag.path).read())
     assert [isinstance(item, DamagedFrame) for item in items] == [False, True, True, False, False, True, False]
     errors = [str(item.error) for item in items if isinstance(item, DamagedFrame)]
     assert "Frame.image is (5, 20, 3) uint8, expected (12, 20, 3)" in errors[0]
-    assert "'yuv422'" in errors[1]
+    assert "'nv21'" in errors[1]
     assert "/camera_info: camera_info is uncalibrated" in errors[2]
     assert all(str(bag.path) in error for error in errors)
 
