@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from depth_completion_ros.cli._data import add_data_options, amounts_given, read_frames
+from depth_completion_ros.cli._data import add_data_options, amounts_given, count, read_frames
 from depth_completion_ros.cli._model import add_model_options, each_model, load_model
 
 if TYPE_CHECKING:
@@ -57,6 +57,13 @@ def add_parser(subparsers: Any) -> None:
     data = parser.add_argument_group("of --data")
     add_data_options(data)
     add_model_options(data, "one or several with commas, or 'all' that are trained")
+    data.add_argument(
+        "--draws",
+        type=count,
+        default=1,
+        metavar="N",
+        help="how often points and holes are drawn of each frame, where frames are few (default: %(default)s)",
+    )
     data.add_argument("--robustness", action="store_true", help="also with wrong points, calibration and images")
     parser.set_defaults(run=run, model="all")
 
@@ -84,7 +91,7 @@ def _evaluate_models(options: argparse.Namespace) -> int:
     amounts = amounts_given(options, "all")
     if options.output:
         writable_folder(options.output)
-    results = compare(chain([first], frames), methods, amounts, degraded=options.robustness)
+    results = compare(chain([first], frames), methods, amounts, degraded=options.robustness, draws=options.draws)
     text = report(results)
     print(text)
     if options.output:
@@ -123,6 +130,7 @@ def _evaluate_folders(options: argparse.Namespace) -> int:
         "--frames": options.frames,
         "--lines, --points, --holes": options.given,
         "--robustness": options.robustness,
+        "--draws": options.draws != 1,
         "--model": options.model != "all",
         "--preset": options.preset,
         "--checkpoint": options.checkpoint,

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from statistics import median
 
 import numpy as np
@@ -62,6 +63,7 @@ def compare(
     given: Sequence[Given],
     *,
     degraded: bool = False,
+    draws: int = 1,
     seed: int = 0,
 ) -> list[Result]:
     """Completes and scores every frame with every method, from each amount of what was measured.
@@ -75,6 +77,8 @@ def compare(
         given: the amounts.
         degraded: models also under every condition of :mod:`~depth_completion_ros.evaluation.degradations`; depth
             images under those of the image.
+        draws: how often points and holes of a frame are drawn, each of which counts as a frame: with few frames, chance
+            decides much of a single one.
         seed: of the choice of points and holes, and of the noise in these.
 
     Returns:
@@ -92,8 +96,11 @@ def compare(
     }
     tried = set()
     for number, frame in enumerate(frames):
-        for amount in given:
-            thinned = amount.of(frame, np.random.default_rng([seed, number]))
+        for amount, draw in product(given, range(draws)):
+            if draw and not amount.is_drawn:
+                continue
+            seeds = [seed, number, draw] if draw else [seed, number]
+            thinned = amount.of(frame, np.random.default_rng(seeds))
             if thinned is None:
                 continue
             for key, result in results.items():
@@ -101,7 +108,7 @@ def compare(
                 if result.given == amount and not (condition in OF_POINTS and thinned.points is None):
                     tried.add(key)
                     degrade = _conditions(methods[name], degraded)[condition]
-                    rng = np.random.default_rng([seed, number])
+                    rng = np.random.default_rng(seeds)
                     _score(result, methods[name], thinned if degrade is None else degrade(thinned, rng))
     scored = {result.given for result in results.values() if result.frames}
     if missing := ", ".join(str(amount) for amount in given if amount not in scored):

@@ -45,6 +45,11 @@ class Given:
             return f"{self.points} points"
         return "everything" if self.holes is None else f"{100 * self.holes:g} % holes"
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether chance decides what is given."""
+        return self.points is not None or self.holes is not None
+
     def of(self, frame: Frame, rng: np.random.Generator) -> Frame | None:
         """The frame with so much of its measurements, or None if it cannot be scored with them.
 

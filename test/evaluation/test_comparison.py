@@ -108,6 +108,24 @@ def test_depth_images_are_degraded_as_far_as_they_can_be():
     assert "refused" not in report(found)
 
 
+def test_points_and_holes_are_drawn_anew_but_lines_are_what_they_are():
+    given = []
+
+    def record(sparse):
+        given.append(sparse)
+        return far(sparse)
+
+    amounts = [Given(points=50), Given(lines=8)]
+    points, lines = compare([wall(0), wall(1)], {"record": record}, amounts, draws=3)
+    assert (points.frames, lines.frames) == (6, 2)
+    drawn = [sparse.tobytes() for sparse in given if np.count_nonzero(sparse) == 50]
+    assert len(set(drawn)) == len(drawn) == 6
+    first = [sparse.tobytes() for sparse in given]
+    given.clear()
+    compare([wall(0), wall(1)], {"record": record}, amounts)
+    assert [sparse.tobytes() for sparse in given] == [first[i] for i in (0, 3, 4, 7)]
+
+
 def test_a_frame_that_cannot_be_filled_is_left_out_aloud(caplog):
     calls = []
 
