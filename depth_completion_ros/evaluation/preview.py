@@ -45,7 +45,7 @@ def draw_preview(
     Args:
         completion: what came out, with the (H, W) sparse depth that it was made from.
         image: (H, W, 3) uint8 RGB, or None.
-        ground_truth: (H, W) float32 metres, 0 where unknown, or None.
+        ground_truth: (H, W) float32 metres, 0 where unknown; one that knows nothing is none.
         errors: the frame's errors, for the caption of the error tile.
 
     Returns:
@@ -63,7 +63,7 @@ def draw_preview(
     ]
     if image is not None:
         tiles.insert(0, _tile(image, "Image"))
-    if ground_truth is not None:
+    if ground_truth is not None and ground_truth.any():
         truth = overlay_sparse(background, ground_truth, near, far)
         tiles.append(_tile(truth, f"Ground truth, {_coverage(ground_truth)}", meters))
         caption = "Error" if errors is None else f"Error: RMSE {errors.rmse_mm:.0f} mm, MAE {errors.mae_mm:.0f} mm"

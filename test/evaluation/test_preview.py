@@ -23,6 +23,7 @@ def test_tiles_grow_with_what_there_is(completion):
     four = draw_preview(completion, image)
     six = draw_preview(completion, image, truth, depth_errors(completion.depth, truth))
     assert draw_preview(completion).shape == four.shape
+    np.testing.assert_array_equal(draw_preview(completion, image, np.zeros_like(truth)), four)
     assert six.shape[1] == four.shape[1] > 2 * SIZE[1]
     assert six.shape[0] > 1.4 * four.shape[0]
 
