@@ -78,7 +78,7 @@ def _evaluate_models(options: argparse.Namespace) -> int:
     from depth_completion_ros.evaluation.comparison import Method, compare
     from depth_completion_ros.evaluation.plots import draw
     from depth_completion_ros.evaluation.tables import csv_files, report
-    from depth_completion_ros.files import writable_folder
+    from depth_completion_ros.files import writable_folder, write_atomically
     from depth_completion_ros.shipped import sensors_of
 
     if options.json or options.by_order:
@@ -96,7 +96,7 @@ def _evaluate_models(options: argparse.Namespace) -> int:
     print(text)
     if options.output:
         for name, content in {"report.md": text + "\n", **csv_files(results)}.items():
-            (options.output / name).write_text(content, encoding="utf-8")
+            write_atomically(options.output / name, content.encode())
         draw(results, options.output)
         print(f"written to {options.output}", file=sys.stderr)
     return 0

@@ -104,12 +104,12 @@ def compare(
             if thinned is None:
                 continue
             for key, result in results.items():
-                _, name, condition = key
-                if result.given == amount and not (condition in OF_POINTS and thinned.points is None):
+                if result.given == amount and not (result.condition in OF_POINTS and thinned.points is None):
                     tried.add(key)
-                    degrade = _conditions(methods[name], degraded)[condition]
+                    method = methods[result.method]
+                    degrade = _conditions(method, degraded)[result.condition]
                     rng = np.random.default_rng(seeds)
-                    _score(result, methods[name], thinned if degrade is None else degrade(thinned, rng))
+                    _score(result, method, thinned if degrade is None else degrade(thinned, rng))
     scored = {result.given for result in results.values() if result.frames}
     if missing := ", ".join(str(amount) for amount in given if amount not in scored):
         message = (

@@ -238,8 +238,8 @@ class Inputs:
         return source
 
     def _latest_info(self, topic: str) -> _LatestInfo:
-        latest = _LatestInfo()
-        latest.topic = self._subscribe(CameraInfo, topic, latest.set)
+        latest = _LatestInfo(self._node.resolve_topic_name(topic))
+        self._subscribe(CameraInfo, topic, latest.set)
         return latest
 
     def _subscribe(self, message_type: type, topic: str, callback: Callable[[Any], None]) -> str:
@@ -323,8 +323,8 @@ class Inputs:
 class _LatestInfo:
     """The newest CameraInfo of a topic, and the camera it describes."""
 
-    def __init__(self) -> None:
-        self.topic = ""
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
         self._info: CameraInfo | None = None
         self._described: tuple[CameraInfo, bool, Camera] | None = None
 
