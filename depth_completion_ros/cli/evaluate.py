@@ -44,9 +44,10 @@ def add_parser(subparsers: Any) -> None:
     )
     what.add_argument(
         "--data",
+        nargs="+",
         metavar="SOURCE",
-        help="a recording, or e.g. synthetic-streets,frames=48,seed=22; of one without ground truth, what is withheld "
-        "by --lines, --points or --holes is the truth",
+        help="a recording, or e.g. synthetic-streets,frames=48,seed=22; of several, each frame counts as much as any "
+        "other; of one without ground truth, what is withheld by --lines, --points or --holes is the truth",
     )
     parser.add_argument("--output", type=Path, metavar="DIR", help="write tables and, with --data, plots there")
     folders = parser.add_argument_group("of folders")
@@ -83,10 +84,11 @@ def _evaluate_models(options: argparse.Namespace) -> int:
 
     if options.json or options.by_order:
         raise ValueError("--json and --by-order belong to folders; with --data, --output writes CSV files")
-    frames = read_frames(options.data, options)
+    sources = [read_frames(text, options) for text in options.data]  # what is not there is told before the work begins
+    frames = chain.from_iterable(sources)
     first = next(frames, None)
     if first is None:
-        raise ValueError(f"{options.data} has no frame that can be read")
+        raise ValueError(f"{', '.join(options.data)}: no frame that can be read")
     methods: dict[str, Method] = {**BASELINES, **_models(options, sensors_of(first))}
     amounts = amounts_given(options, "all")
     if options.output:

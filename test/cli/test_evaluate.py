@@ -168,6 +168,30 @@ def test_models_are_compared_with_simple_methods(recording, tmp_path, capsys):
     assert (tmp_path / "out" / "report.md").read_text() == out
 
 
+def test_of_several_recordings_each_frame_counts_as_much(recording, monkeypatch, capsys):
+    class One(IndexedSource):
+        name = "one"
+
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            return wall(index, 40.0)
+
+    walls = datasets.open_source("walls")
+    monkeypatch.setattr(datasets, "open_source", lambda path: {"walls": walls, "one": One()}[path])
+
+    def mae_mm(*data):
+        status, out, _ = evaluate(capsys, "--model", "classical", "--lines", "4", "--data", *data)
+        assert status == 0
+        row = next(line for line in out.splitlines() if line.startswith("| nearest "))
+        return float(row.split("|")[2].split("/")[1])
+
+    of_three, of_one = mae_mm("walls"), mae_mm("one")
+    assert abs(of_three - of_one) > 10
+    assert mae_mm("walls", "one") == pytest.approx((3 * of_three + of_one) / 4, abs=1)
+
+
 def test_depth_may_lose_lines_points_and_holes(recording, capsys):
     amounts = ("--points", "200,50", "--lines", "8", "--holes", "0.4")
     status, out, _ = evaluate(capsys, "--data", recording, "--model", "classical", *amounts)
@@ -212,7 +236,7 @@ def test_what_does_not_go_together_is_said(recording, capsys, arguments, message
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--data", "walls", "a", "b"),
+        ("a", "b", "--data", "walls"),
         ("--data", "walls", "--lines", "0"),
         ("--data", "walls", "--points", "0.5"),
         ("--data", "walls", "--holes", "1"),
@@ -272,4 +296,4 @@ def test_damaged_frames_are_told_and_left_out(recording, monkeypatch, capsys):
     assert "0.png: truncated" in error and "1.png: truncated" in error
     status, _, error = evaluate(capsys, "--data", recording, "--model", "classical", "--frames", ":2")
     assert status == 2
-    assert "walls has no frame that can be read" in error
+    assert "walls: no frame that can be read" in error
