@@ -1,7 +1,7 @@
 """How much of the error on a recording lies at returns that its camera may not see.
 
 python benchmarks/hidden_returns.py ../kitti/2011_09_26                # mspn beside `classical`
-python benchmarks/hidden_returns.py RECORDING --lines 8 --model nlspn,auxiliary,classical
+python benchmarks/hidden_returns.py RECORDINGS --lines 8 --model nlspn,auxiliary,classical
 
 Some of a LiDAR's lines are withheld and scored against, as by `depth-completion evaluate`, less returns that have a
 much nearer one beside them. Of what shines or is of glass hardly anything returns, so that what the LiDAR sees past it
@@ -25,11 +25,11 @@ _BESIDE = ((3, 4), (6, 8), (10, 10), (15, 15), (20, 20))  # columns and rows; th
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recording", type=Path)
+    parser.add_argument("recordings", type=Path, nargs="+", help="of which each frame counts as much as any other")
     parser.add_argument("--lines", default="32,16,8,4")
     parser.add_argument("--model", default="mspn,classical")
     options = parser.parse_args()
-    frames = list(open_source(str(options.recording)))
+    frames = [frame for recording in options.recordings for frame in open_source(str(recording))]
     scans = [sparse_depth_of(frame) for frame in frames]
     completers = {name: DepthCompleter(name, "cpu") for name in options.model.split(",")}
     print(f"{'':>8}{'beside':>10}{'left':>8}" + "".join(f"{name:>16}" for name in completers))
