@@ -7,14 +7,18 @@ name:
     rgbd_dataset_freiburg1_desk/                      living_room/
       rgb.txt    rgb/1305031452.791720.png              color/00000.jpg
       depth.txt  depth/1305031452.803611.png            depth/00000.png
+                                                        camera_intrinsic.json, as Open3D writes it, if there is one
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from pathlib import Path
 from typing import Final, NamedTuple
+
+import numpy as np
 
 from depth_completion_ros.datasets.base import IndexedSource, nominal_stamp, state_of
 from depth_completion_ros.frame import Frame
@@ -45,12 +49,12 @@ class RgbdPictures(IndexedSource):
     Args:
         path: the folder with ``depth`` and one of ``color``, ``rgb`` and ``image``.
         units: of the depth files per metre; 0 takes 5000 for TUM's, which have a ``depth.txt``, and 1000 for others.
-        focal_length: pixels; 0 takes a Kinect's, 525 for images 640 pixels wide, and a warning says so. The principal
-            point is the middle.
+        focal_length: pixels, the principal point being the middle; 0 takes both from ``camera_intrinsic.json``.
+            Without that it is a Kinect's, 525 for images 640 pixels wide, and a warning says so.
 
     Raises:
         FileNotFoundError: there are no folders like these, or no colour and depth image belong together.
-        ValueError: ``units`` or ``focal_length`` is below 0, or a list of stamps is damaged.
+        ValueError: ``units`` or ``focal_length`` is below 0, or a list of stamps or the intrinsics are damaged.
     """
 
     def __init__(self, path: str | os.PathLike[str], units: float = 0.0, focal_length: float = 0.0) -> None:
@@ -64,13 +68,15 @@ class RgbdPictures(IndexedSource):
         listed = (root / f"{color.name}.txt").is_file() and (root / "depth.txt").is_file()
         self._units = units or (_TUM_UNITS if listed else _UNITS)
         self._focal_length = focal_length
+        self._intrinsic = root / "camera_intrinsic.json"
+        self._camera = None if focal_length or not self._intrinsic.is_file() else _read_camera(self._intrinsic)
         self._pairs = _by_stamp(root, color.name) if listed else _by_name(color, root / "depth")
         if not self._pairs:
             raise FileNotFoundError(f"{root}: no image in {color.name}/ belongs to one in depth/")
         alone = sum(path.suffix == ".png" for path in (root / "depth").iterdir()) - len(self._pairs)
         if alone:
             _logger.warning("%s: %d depth image(s) left out for want of a colour image", self.name, alone)
-        if not focal_length:
+        if not focal_length and self._camera is None:
             _logger.warning("%s: the focal length is taken for a Kinect's; set the option focal_length", self.name)
 
     def __len__(self) -> int:
@@ -81,15 +87,16 @@ class RgbdPictures(IndexedSource):
         return self._pairs[index].name
 
     def origin(self, index: int) -> str:
-        """Both pictures."""
-        return state_of(self._pairs[index].color, self._pairs[index].depth)
+        """Both pictures, and the intrinsics if they count."""
+        files = [self._pairs[index].color, self._pairs[index].depth]
+        return state_of(*files) if self._camera is None else state_of(*files, self._intrinsic)
 
     def __getitem__(self, index: int) -> Frame:
         """Reads one frame.
 
         Raises:
             IndexError: there is no such frame.
-            ValueError: a file is damaged, or colour and depth have different sizes; the message names the file.
+            ValueError: a file is damaged, or colour, depth and intrinsics have different sizes; the message names it.
         """
         pair = self._pairs[index]
         image, depth = read_image(pair.color), read_depth_png(pair.depth, self._units)
@@ -99,9 +106,25 @@ class RgbdPictures(IndexedSource):
                 f"{pair.depth} has {width}x{height} pixels, its colour image {image.shape[1]}x{image.shape[0]}: "
                 "only registered depth can be read from pictures"
             )
-        focal_length = self._focal_length or _KINECT * width
-        camera = Camera(width, height, focal_length, focal_length, (width - 1) / 2, (height - 1) / 2)
+        camera = self._camera
+        if camera is None:
+            focal_length = self._focal_length or _KINECT * width
+            camera = Camera(width, height, focal_length, focal_length, (width - 1) / 2, (height - 1) / 2)
+        elif (camera.width, camera.height) != (width, height):
+            raise ValueError(
+                f"{pair.depth} has {width}x{height} pixels, {self._intrinsic} is of {camera.width}x{camera.height}"
+            )
         return Frame(stamp=pair.stamp, camera=camera, image=image, depth=depth, name=pair.name)
+
+
+def _read_camera(file: Path) -> Camera:
+    """The camera of an ``open3d.camera.PinholeCameraIntrinsic``, whose matrix goes column by column."""
+    try:
+        told = json.loads(file.read_bytes())
+        matrix = np.reshape(told["intrinsic_matrix"], (3, 3)).T
+        return Camera.from_matrix(matrix, told["width"], told["height"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{file}: damaged, {type(error).__name__}: {error}") from error
 
 
 def _by_name(color: Path, depth: Path) -> list[_Pair]:

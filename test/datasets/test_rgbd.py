@@ -1,5 +1,7 @@
 """Folders of colour and depth pictures, paired by name or by stamp."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from recordings import HEIGHT, WIDTH, picture
 
 from depth_completion_ros.datasets import DamagedFrame, open_source
 from depth_completion_ros.datasets.rgbd import RgbdPictures
+from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.images import write_image
 
 
@@ -67,6 +70,28 @@ def test_a_focal_length_that_nobody_gave_is_told(tmp_path, caplog):
     assert not caplog.text
     RgbdPictures(root)
     assert "the focal length is taken for a Kinect's" in caplog.text
+
+
+def test_intrinsics_of_open3d_count_unless_a_focal_length_is_given(tmp_path, caplog):
+    root = write(tmp_path, ["0.png"], ["0.png"])
+    file = root / "camera_intrinsic.json"
+    of_kinect = RgbdPictures(root).origin(0)
+    caplog.clear()
+    told = {"width": WIDTH, "height": HEIGHT, "intrinsic_matrix": [21.0, 0, 0, 0, 22.0, 0, 8.0, 5.0, 1]}
+    file.write_text(json.dumps(told))  # as open3d.io.write_pinhole_camera_intrinsic does
+    source = RgbdPictures(root)
+    assert source[0].camera == Camera(WIDTH, HEIGHT, fx=21.0, fy=22.0, cx=8.0, cy=5.0) and not caplog.text
+    assert RgbdPictures(root, focal_length=30.0)[0].camera.fy == 30.0
+    before = source.origin(0)
+    file.write_text(json.dumps(told | {"width": WIDTH + 1}))
+    source = RgbdPictures(root)
+    assert len({of_kinect, before, source.origin(0)}) == 3
+    with pytest.raises(ValueError, match=rf"0\.png has 20x12 pixels, .*{file.name} is of 21x12"):
+        source[0]
+    for damaged in ("{", "[]", '{"width": 20}', json.dumps(told | {"intrinsic_matrix": [1, 2]})):
+        file.write_text(damaged)
+        with pytest.raises(ValueError, match=r"camera_intrinsic\.json: damaged"):
+            RgbdPictures(root)
 
 
 def test_damage_is_named(tmp_path):
