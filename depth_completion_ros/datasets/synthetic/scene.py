@@ -25,7 +25,7 @@ def open3d() -> ModuleType:
         raise ImportError(
             "the synthetic street casts its rays with Open3D, which cannot be loaded "
             f"({error}); install it with `pip install open3d` and, on Debian or Ubuntu, "
-            "`apt-get install libusb-1.0-0 libgl1 libgomp1`"
+            "`apt-get install libusb-1.0-0 libgl1 libegl1 libgomp1`"
         ) from error
     return module
 

@@ -96,7 +96,7 @@ def test_refuses_what_makes_no_drive(arguments):
 
 def test_a_missing_open3d_is_named_with_its_cure(monkeypatch):
     monkeypatch.setitem(sys.modules, "open3d", None)
-    with pytest.raises(ImportError, match=r"pip install open3d.*libusb-1\.0-0 libgl1 libgomp1"):
+    with pytest.raises(ImportError, match=r"pip install open3d.*libusb-1\.0-0 libgl1 libegl1 libgomp1"):
         SyntheticStreet()
 
 
