@@ -139,17 +139,17 @@ def _milliseconds(run: Callable[[], Tensor], device: str) -> float:
     start = time.perf_counter()
     run()
     if device != "cpu":
-        torch.cuda.synchronize()
+        torch.cuda.synchronize(device)
     return (time.perf_counter() - start) * 1e3
 
 
 def _memory(device: str, reset: bool = False) -> float:
     """Peak memory in bytes since the last reset: of the GPU's allocator, or of this process (Linux)."""
     if device != "cpu":
-        torch.cuda.synchronize()
+        torch.cuda.synchronize(device)
         if reset:
-            torch.cuda.reset_peak_memory_stats()
-        return torch.cuda.max_memory_allocated()
+            torch.cuda.reset_peak_memory_stats(device)
+        return torch.cuda.max_memory_allocated(device)
     if reset:
         Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())

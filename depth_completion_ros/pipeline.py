@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from depth_completion_ros.confidence import MEANING, Calibration
+from depth_completion_ros.devices import choose_device, lacks_memory
 from depth_completion_ros.frame import Completion, Frame
 from depth_completion_ros.geometry.decimation import (
     decimate_depth,
@@ -29,9 +32,9 @@ from depth_completion_ros.geometry.projection import project_points, remove_hidd
 from depth_completion_ros.geometry.registration import register_depth
 from depth_completion_ros.memory import reuse_freed_memory
 from depth_completion_ros.monocular import MonocularEstimator
-from depth_completion_ros.networks.execution import Inputs, fastest, on_cpu
+from depth_completion_ros.networks.execution import fastest, on_cpu
 from depth_completion_ros.networks.folding import fold_batch_norm
-from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput, create
+from depth_completion_ros.networks.registry import CompletionNetwork, create
 from depth_completion_ros.shipped import AUTO, Sensors, default_model, shipped_checkpoint
 
 _logger = logging.getLogger(__name__)
@@ -91,7 +94,7 @@ class DepthCompleter:
             model = default_model(*sensors)
         network, self.untrained = _build(model, checkpoint, options | ({"preset": preset} if preset else {}))
         self.model = network.name
-        self.device = _choose_device(device, self.model, network)
+        self.device = _device_for(network, device)
         fold_batch_norm(network)
         self.network = network.to(self.device)
         # How the network is run; a GPU's own way is found on the first frame.
@@ -170,8 +173,9 @@ class DepthCompleter:
         elif self.needs_image:
             raise ValueError(f"model {self.model!r} needs an image and got none")
         if initial_depth is None and self._estimator is not None and image is not None:
-            initial_depth = self._estimator(image)
-            stages.done("estimate")
+            with self._telling_of_memory(sparse_depth.shape):
+                initial_depth = self._estimator(image)
+                stages.done("estimate")
         if initial_depth is not None:
             if isinstance(initial_depth, np.ndarray):
                 initial_depth = _within_reach(initial_depth, instead=MAXIMUM_DEPTH)  # a sky is far, not unknown
@@ -185,13 +189,16 @@ class DepthCompleter:
             image = None if image is None else decimate_image(image, self.decimation)
             initial_depth = None if initial_depth is None else decimate_depth(initial_depth, self.decimation)
 
-        with torch.inference_mode():
+        with torch.inference_mode(), self._telling_of_memory(sparse_depth.shape):
             image_batch = self._image_batch(image, sparse_depth.shape) if self.network.uses_image else None
             sparse_batch = self._depth_batch(sparse_depth)
             initial_batch = None if initial_depth is None else self._depth_batch(initial_depth)
             stages.done("prepare")
 
-            output = self._run((image_batch, sparse_batch, initial_batch))
+            inputs = image_batch, sparse_batch, initial_batch
+            if self.execution is None:
+                self.execution = fastest(self.network, inputs)
+            output = self.execution.run(self.network, inputs)
             stages.done("run")
 
             depth, confidence = output.depth[0, 0].float(), output.confidence[0, 0].float()
@@ -208,15 +215,14 @@ class DepthCompleter:
         stages.done("finish")
         return Completion(depth_array, confidence_array, measured, stages.milliseconds)
 
-    def _run(self, inputs: Inputs) -> NetworkOutput:
+    @contextmanager
+    def _telling_of_memory(self, size: tuple[int, ...]) -> Iterator[None]:
         try:
-            if self.execution is None:
-                self.execution = fastest(self.network, inputs)
-            return self.execution.run(self.network, inputs)
-        except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            yield
+        except Exception as error:
+            if not lacks_memory(error):
                 raise
-            height, width = inputs[1].shape[-2:]
+            height, width = size
             raise MemoryError(
                 f"{width}x{height} pixels need more memory than {self.device} has for model {self.model!r}; "
                 "use a smaller preset or a larger decimation"
@@ -302,23 +308,12 @@ def _fits(checkpoint: Path, options: dict[str, Any]) -> bool:
     return all(name in own and own[name] == value for name, value in options.items())
 
 
-def _choose_device(device: str, model: str, network: CompletionNetwork) -> torch.device:
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() and not network.cpu_only else "cpu")
-    unknown = f"unknown device {device!r}; expected auto, cpu, cuda or cuda:N"
-    try:
-        chosen = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(unknown) from error
-    if chosen.type not in ("cpu", "cuda"):
-        raise ValueError(unknown)
-    if network.cpu_only and chosen.type != "cpu":
-        raise ValueError(f"model {model!r} runs on the CPU only, device {device!r} was asked for")
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device {device!r} was asked for, but PyTorch {torch.__version__} finds no CUDA GPU here")
-    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device {device!r} was asked for, the last one here is cuda:{torch.cuda.device_count() - 1}")
-    return chosen
+def _device_for(network: CompletionNetwork, device: str) -> torch.device:
+    if not network.cpu_only:
+        return choose_device(device)
+    if device not in ("auto", "cpu"):
+        raise ValueError(f"model {network.name!r} runs on the CPU only, device {device!r} was asked for")
+    return torch.device("cpu")
 
 
 def _check_image(image: NDArray[np.uint8], size: tuple[int, ...]) -> None:

@@ -188,7 +188,7 @@ def test_nothing_measured_is_refused(completer):
     [
         ("nonsense", "auto", "unknown model 'nonsense'; available: .*classical"),
         ("classical", "cuda", "runs on the CPU only"),
-        ("classical", "toaster", "unknown device 'toaster'"),
+        ("auxiliary", "toaster", "unknown device 'toaster'"),
     ],
 )
 def test_unknown_models_and_devices_are_refused(model, device, message):

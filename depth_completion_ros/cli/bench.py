@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from depth_completion_ros.cli._data import SOURCE_HELP, count, open_frames
 from depth_completion_ros.cli._model import add_model_options, each_model, load_model
 
 if TYPE_CHECKING:
+    import torch
+
     from depth_completion_ros.frame import Completion, Frame
     from depth_completion_ros.pipeline import DepthCompleter
 
@@ -61,11 +63,11 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"{options.source} has no frame to time")
     if options.lines:
         frames = [hold_out(frame, options.lines) for frame in frames]
-    results = dict(_time_model(each, frames) for each in _chosen(options))
+    timed = [_time_model(each, frames) for each in _chosen(options)]
     camera = frames[0].camera
     points = 0 if frames[0].points is None else len(frames[0].points)
     setting = {
-        "hardware": _hardware(options.threads),
+        "hardware": _hardware(options.threads, [each.device for each in timed]),
         "source": options.source,
         "size": f"{camera.width}x{camera.height}",
         "decimation": options.decimation,
@@ -73,14 +75,16 @@ def run(options: argparse.Namespace) -> int:
         "frames": options.frames,
     }
     if options.json:
-        print(json.dumps({**setting, "milliseconds": results}, indent=2))
+        results = {each.model: each.stages for each in timed}
+        ways = {each.model: f"{each.device}, {each.way}" for each in timed}
+        print(json.dumps({**setting, "ways": ways, "milliseconds": results}, indent=2))
         return 0
     print(setting["hardware"])
     part = "" if setting["decimation"] == 1 else f" completed at 1/{setting['decimation']} of the resolution"
     print(f"{setting['size']} pixels{part}, {points} points, {options.frames} frames of {options.source}")
-    for name, stages in results.items():
-        print(f"\n{name:36}{'median':>10}{'p95':>10}  ms")
-        for stage, (median, p95) in stages.items():
+    for each in timed:
+        print(f"\n{f'{each.model} ({each.device}, {each.way})':36}{'median':>10}{'p95':>10}  ms")
+        for stage, (median, p95) in each.stages.items():
             print(f"  {stage:34}{median:10.2f}{p95:10.2f}")
     return 0
 
@@ -92,8 +96,16 @@ def _chosen(options: argparse.Namespace) -> list[argparse.Namespace]:
     return each_model(options, (info.name for info in models())) if options.model == "all" else [options]
 
 
-def _time_model(options: argparse.Namespace, frames: list[Frame]) -> tuple[str, dict[str, tuple[float, float]]]:
-    """The name of the model, and the median and the 95th percentile of the milliseconds of each stage."""
+class _Timed(NamedTuple):
+    """A model, how it was run, and the median and the 95th percentile of the milliseconds of each stage."""
+
+    model: str
+    device: torch.device
+    way: str
+    stages: dict[str, tuple[float, float]]
+
+
+def _time_model(options: argparse.Namespace, frames: list[Frame]) -> _Timed:
     import numpy as np
     from tqdm import tqdm
 
@@ -110,7 +122,8 @@ def _time_model(options: argparse.Namespace, frames: list[Frame]) -> tuple[str, 
                 for stage, duration in stages.items():
                     durations[stage].append(duration)
     percentiles = {stage: np.percentile(values, (50, 95)) for stage, values in durations.items()}
-    return completer.model, {stage: (float(median), float(p95)) for stage, (median, p95) in percentiles.items()}
+    summary = {stage: (float(median), float(p95)) for stage, (median, p95) in percentiles.items()}
+    return _Timed(completer.model, completer.device, str(completer.execution), summary)
 
 
 @contextmanager
@@ -197,7 +210,7 @@ def _run_stages(frame: Frame, completer: DepthCompleter, outputs: Any) -> dict[s
     }
 
 
-def _hardware(threads: int) -> str:
+def _hardware(threads: int, devices: list[torch.device]) -> str:
     import torch
 
     processor = platform.processor() or platform.machine()
@@ -205,5 +218,5 @@ def _hardware(threads: int) -> str:
     if cpuinfo.exists():
         names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
         processor = names[0] if names else processor
-    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    return f"{processor} ({os.cpu_count()} cores, {threads} used){gpu}, PyTorch {torch.__version__}"
+    gpus = dict.fromkeys(torch.cuda.get_device_name(each) for each in devices if each.type == "cuda")
+    return f"{', '.join([f'{processor} ({os.cpu_count()} cores, {threads} used)', *gpus])}, PyTorch {torch.__version__}"

@@ -30,6 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"depth-completion: error: {_describe(error)}", file=sys.stderr)
         return _BAD_INPUT
+    except RuntimeError as error:
+        from depth_completion_ros.devices import lacks_memory
+
+        if options.debug or not lacks_memory(error):
+            raise
+        what = str(error).partition("\n")[0]
+        cure = "take smaller crops, batches or presets, or a larger decimation"
+        print(f"depth-completion: error: too little memory, {cure}: {what}", file=sys.stderr)
+        return _BAD_INPUT
     return status
 
 

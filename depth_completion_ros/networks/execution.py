@@ -7,6 +7,7 @@ sizes change with the camera, so that both would be built anew again and again.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -17,13 +18,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from depth_completion_ros.devices import give_back_freed_memory, lacks_memory
 from depth_completion_ros.networks.registry import CompletionNetwork, NetworkOutput
 
 _logger = logging.getLogger(__name__)
 
 _RUNS = 5
-# Half precision is taken only if half of the pixels stay this near to float32, relative to their depth.
-_TOLERANCE = 0.005
+# Half precision is taken only if so many of the pixels stay this near to float32, relative to their depth.
+_AGREEING, _TOLERANCE = 0.99, 0.005
 _BFLOAT16 = ("avx512_bf16", "amx_bf16")  # measured on the first; without such instructions bfloat16 is the slower
 
 Inputs = tuple[Tensor | None, Tensor, Tensor | None]
@@ -82,7 +84,8 @@ def on_cpu(network: CompletionNetwork) -> Execution:
 def fastest(network: CompletionNetwork, inputs: Inputs, ways: Sequence[Execution] = EVERY_WAY) -> Execution:
     """The fastest of several ways to run ``network`` on ``inputs``, of those that agree with the first; prepared.
 
-    A way for which the device has too little memory is left out.
+    A way for which the device has too little memory is left out; so is one that fails where another does not, with a
+    warning.
 
     Args:
         network: on its device, in evaluation mode.
@@ -106,9 +109,12 @@ def fastest(network: CompletionNetwork, inputs: Inputs, ways: Sequence[Execution
                 continue
             milliseconds[way] = median(_time(way, network, inputs) for _ in range(_RUNS))
         except Exception as problem:
-            if not _lacks_memory(problem):
+            if lacks_memory(problem):
+                _logger.info("%s: %s is left out for lack of memory: %s", network.name, way, problem)
+            elif milliseconds:
+                _logger.warning("%s: %s is left out, it fails here: %s", network.name, way, problem)
+            else:
                 raise
-            _logger.info("%s: %s is left out for lack of memory: %s", network.name, way, problem)
             failure = problem.with_traceback(None)  # which would keep the memory of what has failed
     if failure is not None and not milliseconds:
         raise failure
@@ -116,21 +122,19 @@ def fastest(network: CompletionNetwork, inputs: Inputs, ways: Sequence[Execution
     measured = "; ".join(f"{way} {duration:.1f} ms" for way, duration in milliseconds.items())
     _logger.info("%s runs in %s (%s)", network.name, best, measured)
     best.prepare(network)
+    give_back_freed_memory()  # of the ways that were not chosen
     return best
 
 
 def _disagreement(depth: Tensor, expected: Tensor) -> float:
-    """Median relative difference where ``expected`` is finite; NaN if ``depth`` is NaN there, or nothing is finite."""
-    error = (depth - expected).abs() / expected.abs().clamp(min=1e-3)
-    return error[expected.isfinite()].median().item()
+    """The relative difference that 99 % of the pixels do not exceed which are finite in ``expected``.
 
-
-def _lacks_memory(error: Exception) -> bool:
-    """Whether the device has too little memory, or a block of its threads for one of our kernels.
-
-    Triton tells the latter by an error of its own, known by its name here, as Triton need not be installed.
+    NaN if ``depth`` is NaN in any of them, or there are none.
     """
-    return isinstance(error, torch.OutOfMemoryError) or type(error).__name__ == "OutOfResources"
+    error = ((depth - expected).abs() / expected.abs().clamp(min=1e-3))[expected.isfinite()]
+    if not error.numel() or error.isnan().any():
+        return math.nan
+    return error.kthvalue(math.ceil(_AGREEING * error.numel())).values.item()
 
 
 def _time(way: Execution, network: CompletionNetwork, inputs: Inputs) -> float:

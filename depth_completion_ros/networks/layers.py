@@ -76,20 +76,30 @@ def padded(maps: Tensor, stride: int, mode: str = "constant", *, least: int = 1)
     return functional.pad(maps, (0, right, 0, bottom), mode)
 
 
+# What tells cuDNN to convolve in float32. PyTorch 2.9 and later have two names for it; the old one raises where a user
+# has set the new one.
+_CONVOLUTIONS: tuple[object, str, object] = (
+    (torch.backends.cudnn.conv, "fp32_precision", "ieee")
+    if hasattr(torch.backends.cudnn, "conv")
+    else (torch.backends.cudnn, "allow_tf32", False)
+)
+
+
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
     """What is computed from float32 inside stays float32: without autocast, and on a GPU without TF32.
 
-    TF32 has the 10 bits of half precision, and PyTorch lets cuDNN convolve in it unless it is told otherwise, by a flag
-    of the whole process: networks must not run in two threads of one process at a time.
+    TF32 has the 10 bits of half precision, and PyTorch lets cuDNN convolve in it unless it is told otherwise, by a
+    setting of the whole process: networks must not run in two threads of one process at a time.
     """
-    allowed = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
+    place, name, value = _CONVOLUTIONS
+    before = getattr(place, name)
+    setattr(place, name, value)
     try:
         with torch.autocast(device.type, enabled=False):
             yield
     finally:
-        torch.backends.cudnn.allow_tf32 = allowed
+        setattr(place, name, before)
 
 
 def conv_in_float32(conv: nn.Conv2d, features: Tensor) -> Tensor:

@@ -186,7 +186,9 @@ class CrossModalFusion(nn.Module):
         """ReLU(c + t) * sigmoid(g), with c and g from the MLP of each pair (t, q) (Eq. 7)."""
         hidden = torch.stack([target.flatten(), query.flatten()])
         for layer in (self.hidden1, self.hidden2):
-            hidden = functional.relu(torch.addmm(layer.bias[:, None], layer.weight, hidden))
+            hidden = torch.addmm(layer.bias[:, None], layer.weight, hidden)
+            # In place without gradients: the values of all neurons are too many to have twice.
+            hidden = functional.relu(hidden, inplace=not torch.is_grad_enabled())
         last = self.correction_and_gate
         correction, gate = torch.addmm(last.bias[:, None], last.weight, hidden).view(2, *target.shape)
         return functional.relu(correction + target) * torch.sigmoid(gate)

@@ -10,6 +10,7 @@ from typing import Any
 import rclpy
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
+from depth_completion_ros.devices import give_back_freed_memory
 from depth_completion_ros.networks.registry import model_info
 from depth_completion_ros.pipeline import DepthCompleter, EmptySparseDepthError
 from depth_completion_ros.ros.diagnostics import Diagnostics
@@ -51,7 +52,8 @@ class CompletionNode(LifecycleNode):
         except Exception as error:  # which rclpy would pass over in silence
             return self._failed("configure", error)
         self._completer = completer
-        self.get_logger().info(f"model {self._completer.model} on {self._completer.device}")
+        tuning = "; on the first frame the fastest way to run it is found" if not completer.execution else ""
+        self.get_logger().info(f"model {completer.model} on {completer.device}{tuning}")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -72,6 +74,7 @@ class CompletionNode(LifecycleNode):
         """Frees the model."""
         self._outputs.close()
         self._completer = None
+        give_back_freed_memory()
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:

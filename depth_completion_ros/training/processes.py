@@ -13,6 +13,8 @@ from typing import Any, Final
 import torch
 from torch import distributed
 
+from depth_completion_ros.devices import choose_device
+
 # While the first process scores the frames held out, the others wait, which may take longer than the usual 10 to 30
 # minutes. Of one that has died they need not wait to hear: torchrun ends them.
 _LONGEST_WAIT: Final = timedelta(hours=6)
@@ -64,20 +66,11 @@ def join_processes(device: str = "auto") -> Iterator[Processes]:
         device: ``cpu``, ``cuda``, or ``auto``: a GPU if there is one.
 
     Raises:
-        ValueError: there is no such device.
+        ValueError: there is no such device, or PyTorch cannot compute on it.
     """
     rank, count = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        chosen = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(f"unknown device {device!r}; expected auto, cpu, cuda or cuda:N") from error
+    chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", 0)))
     if chosen.type == "cuda":
-        if not torch.cuda.is_available():
-            raise ValueError(f"device {device!r} was asked for, but PyTorch {torch.__version__} finds no CUDA GPU here")
-        if chosen.index is None:
-            chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
         torch.cuda.set_device(chosen)
     if count > 1:
         # Its functions have the group of their import for a default. Imported later, by DistributedDataParallel, they

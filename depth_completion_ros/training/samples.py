@@ -80,7 +80,8 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
-        tensors = {key: value.to(device, non_blocking=True) for key, value in self._tensors().items()}
+        away = device.type != "cpu"  # what comes back has to be there before it is read
+        tensors = {key: value.to(device, non_blocking=away) for key, value in self._tensors().items()}
         return Batch(**{**vars(self), **tensors})
 
     def pin_memory(self) -> Batch:

@@ -1,6 +1,9 @@
 """What cannot be timed is said; times themselves are looked at by people."""
 
+import json
+
 import pytest
+import torch
 from walls import wall
 
 from depth_completion_ros import datasets
@@ -25,7 +28,11 @@ class Walls(FrameSource):
 @pytest.fixture(autouse=True)
 def walls(monkeypatch):
     monkeypatch.setattr(datasets, "open_source", lambda path, frames=3: Walls(frames))
-    monkeypatch.setattr(bench, "_time_model", lambda options, frames: (f"{options.model} {options.preset}", {}))
+
+    def time_model(options, frames):
+        return bench._Timed(f"{options.model} {options.preset}", torch.device("cpu"), "half", {"run": (1.0, 2.0)})
+
+    monkeypatch.setattr(bench, "_time_model", time_model)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +60,11 @@ def test_options_of_the_source_and_the_preset_of_all_models(capsys):
     assert main(["bench", "--source", "walls,frames=1", "--model", "all", "--preset", "lite", "--threads", "1"]) == 0
     out = capsys.readouterr().out
     assert "30 frames of walls,frames=1" in out
-    assert "\nmspn lite " in out and "\nclassical None " in out
+    assert "\nmspn lite (cpu, half) " in out and "\nclassical None (cpu, half) " in out
+    assert main(["bench", "--source", "walls", "--model", "mspn", "--preset", "lite", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["ways"] == {"mspn lite": "cpu, half"}
+    assert told["milliseconds"] == {"mspn lite": {"run": [1.0, 2.0]}}
 
 
 def test_the_part_of_the_resolution_is_told(capsys):

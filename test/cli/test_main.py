@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from depth_completion_ros.cli import evaluate
 from depth_completion_ros.cli.main import main
@@ -32,6 +33,21 @@ def test_wrong_input_is_one_line_and_status_2(tmp_path, capsys):
 def test_debug_shows_where_an_error_comes_from(tmp_path):
     with pytest.raises(FileNotFoundError):
         main(["evaluate", "--debug", str(tmp_path / "nowhere"), str(tmp_path)])
+
+
+def test_too_little_memory_is_one_line_and_other_failures_are_not_hidden(tmp_path, monkeypatch, capsys):
+    def fail(folder):
+        raise error
+
+    monkeypatch.setattr(evaluate, "_depth_files", fail)
+    arguments = ["evaluate", str(tmp_path), str(tmp_path)]
+    error: Exception = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 MiB.\nMuch more")
+    assert main(arguments) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "too little memory, take smaller crops" in told and "allocate 20 MiB" in told
+    error = RuntimeError("something else")
+    with pytest.raises(RuntimeError, match="something else"):
+        main(arguments)
 
 
 @pytest.mark.parametrize("arguments", [[], ["unheard-of"], ["evaluate"], ["complete"]])

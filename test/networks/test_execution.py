@@ -153,12 +153,35 @@ def test_a_way_without_enough_memory_is_left_out(network, inputs, caplog, monkey
     assert caplog.text.count(f"float32 is left out for lack of memory: {error}") == 1
 
 
-def test_too_little_memory_for_any_way_and_other_errors_are_raised(network, inputs, monkeypatch):
+def test_too_little_memory_for_any_way_and_other_errors_of_the_first_are_raised(network, inputs, monkeypatch):
     with pytest.raises(torch.OutOfMemoryError):
         fastest(network, inputs, [Large(), Large(half=True)])
     monkeypatch.setattr(Large, "error", RuntimeError("broken"))
     with pytest.raises(RuntimeError, match="broken"):
-        fastest(network, inputs, [Execution(), Large()])
+        fastest(network, inputs, [Large(), Execution()])
+
+
+def test_a_way_that_fails_where_another_does_not_is_left_out_and_told(network, inputs, monkeypatch, caplog):
+    monkeypatch.setattr(Large, "error", RuntimeError("no such instruction"))
+    with torch.inference_mode():
+        assert fastest(network, inputs, [Execution(), Large(half=True)]) == Execution()
+    assert "auxiliary: half is left out, it fails here: no such instruction" in caplog.text
+
+
+def test_a_way_that_is_off_in_a_few_pixels_in_a_hundred_is_left_out(network, inputs):
+    class Off(Execution):
+        rows = 1
+
+        def run(self, network, inputs):
+            output = super().run(network, inputs)
+            output.depth[..., : self.rows, :50] *= 1.01  # 50 or 100 of 6144 pixels
+            return output
+
+    with torch.inference_mode():
+        fast = Off(channels_last=True)
+        assert fastest(network, inputs, [Slow(), fast]) is fast
+        Off.rows = 2
+        assert isinstance(fastest(network, inputs, [Slow(), fast]), Slow)
 
 
 @pytest.mark.parametrize(

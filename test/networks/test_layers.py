@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from depth_completion_ros.networks import layers
 from depth_completion_ros.networks.layers import conv_in_float32, exact, padded
 
 
@@ -21,24 +22,34 @@ def test_padding_is_at_the_end_and_0_or_what_is_at_the_border(size, least, expec
     assert torch.equal(larger, replicated if mode == "replicate" else replicated * inside)
 
 
+def convolutions():
+    place, name, _ = layers._CONVOLUTIONS
+    return getattr(place, name)
+
+
 def test_settings_come_back_after_an_error():
-    allowed = torch.backends.cudnn.allow_tf32
+    before = convolutions()
     with pytest.raises(ZeroDivisionError), exact(torch.device("cpu")):
         raise ZeroDivisionError
-    assert torch.backends.cudnn.allow_tf32 == allowed
+    assert convolutions() == before
 
 
 def test_a_convolution_in_float32_takes_neither_autocast_nor_tf32(monkeypatch):
     convolve, during = torch.nn.functional.conv2d, []
+    place, name, exactly = layers._CONVOLUTIONS
 
     def record(*arguments):
-        during.append((torch.backends.cudnn.allow_tf32, torch.is_autocast_enabled("cpu")))
+        during.append((convolutions(), torch.is_autocast_enabled("cpu")))
         return convolve(*arguments)
 
     monkeypatch.setattr(torch.nn.functional, "conv2d", record)
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    before, allowing = convolutions(), True if name == "allow_tf32" else "tf32"
+    setattr(place, name, allowing)  # by the new name the old one raises when it is read
     conv = torch.nn.Conv2d(3, 2, 3, padding=1)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert conv_in_float32(conv, torch.rand(1, 3, 8, 9).bfloat16()).dtype == torch.float32
-    assert during == [(False, False)]
-    assert torch.backends.cudnn.allow_tf32
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            assert conv_in_float32(conv, torch.rand(1, 3, 8, 9).bfloat16()).dtype == torch.float32
+        assert during == [(exactly, False)]
+        assert convolutions() == allowing
+    finally:
+        setattr(place, name, before)

@@ -14,6 +14,7 @@ import triton.language as tl
 from torch import Tensor
 
 _TILE_WIDTH = 16
+_USUAL_MEMORY = 99 * 1024
 
 
 def attention_step(
@@ -42,7 +43,7 @@ def attention_step(
         query_column @ key_column,
         position_bias.contiguous(),
     )
-    tile_height, compilation = _tiling(channels, features)
+    tile_height, compilation = _tiling(channels, features, _memory_of_block(guidance.device))
     channels_at_once = min(64, max(16, triton.next_power_of_2(channels)))
     key_columns = triton.next_power_of_2(_TILE_WIDTH + window - 1)
     sizes = channels, channels_at_once, window, tile_height, _TILE_WIDTH, key_columns
@@ -58,13 +59,22 @@ def attention_step(
     return step
 
 
-def _tiling(channels: int, features: torch.dtype) -> tuple[int, dict[str, int]]:
-    """Rows of a tile, and options of the kernel's compilation.
+def _memory_of_block(device: torch.device) -> int:
+    """Bytes of shared memory that a block of a GPU may have: 99 KiB or more, but 64 KiB on Turing."""
+    if device.type != "cuda":
+        return _USUAL_MEMORY
+    told = torch.cuda.get_device_properties(device)
+    return getattr(told, "shared_memory_per_block_optin", _USUAL_MEMORY)  # not before PyTorch 2.5
 
-    On most GPUs a block has at most 99 KiB of shared memory. Tiles of 8 rows of 192 features take 88 KiB in half
-    precision but 152 KiB in float32; what is chosen for these instead takes 80 KiB.
+
+def _tiling(channels: int, features: torch.dtype, memory: int) -> tuple[int, dict[str, int]]:
+    """Rows of a tile, and options of the kernel's compilation, with which a block needs less than ``memory`` bytes.
+
+    Tiles of 8 rows of 192 features take 88 KiB in half precision but 152 KiB in float32; what is chosen for these
+    instead takes 80 KiB. On Turing, whose code needs more, the latter take 56 KiB.
     """
-    return (4, {"num_stages": 2}) if features == torch.float32 and channels > 64 else (8, {})
+    large = features == torch.float32 or memory < _USUAL_MEMORY
+    return (4, {"num_stages": 2}) if large and channels > 64 else (8, {})
 
 
 @triton.jit
