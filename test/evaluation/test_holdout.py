@@ -93,6 +93,13 @@ def test_all_lines_leave_nothing_to_score():
     assert not thinned.ground_truth.any()
 
 
+def test_in_a_pixel_measured_twice_the_nearer_hides():
+    depth, others = np.zeros((2, 12, 9), np.float32)
+    depth[5, 4:6] = 10, 5
+    others[5, 5] = 50
+    assert drop_occluded(depth, others)[5, 4] == 0
+
+
 def test_what_has_no_lines_is_refused():
     camera_only = Frame(7, CAMERA, name="000042")
     with pytest.raises(ValueError, match="frame 000042 has no points: scan lines"):
