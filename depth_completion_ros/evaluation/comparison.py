@@ -15,6 +15,7 @@ from depth_completion_ros.evaluation.accuracy import Accuracy
 from depth_completion_ros.evaluation.baselines import Baseline
 from depth_completion_ros.evaluation.degradations import OF_IMAGE, OF_POINTS, Degradation
 from depth_completion_ros.evaluation.given import Given
+from depth_completion_ros.evaluation.holdout import RingCount
 from depth_completion_ros.evaluation.reliability import Reliability
 from depth_completion_ros.frame import Completion, Frame
 from depth_completion_ros.pipeline import DepthCompleter, EmptySparseDepthError, sparse_depth_of
@@ -68,8 +69,9 @@ def compare(
 ) -> list[Result]:
     """Completes and scores every frame with every method, from each amount of what was measured.
 
-    Frames are read one by one and not kept. Which frames count for an amount, and what of them is given, is the same
-    for all methods: see :meth:`~depth_completion_ros.evaluation.given.Given.of`.
+    Frames are read one by one and not kept; a LiDAR's lines are those of the frames so far, see
+    :class:`~depth_completion_ros.evaluation.holdout.RingCount`. Which frames count for an amount, and what
+    of them is given, is the same for all methods: see :meth:`~depth_completion_ros.evaluation.given.Given.of`.
 
     Args:
         frames: with or without a ground truth, which what is withheld becomes.
@@ -95,12 +97,14 @@ def compare(
         for condition in _conditions(methods[method], degraded)
     }
     tried = set()
+    count = RingCount()
     for number, frame in enumerate(frames):
+        rings = count.including(frame)
         for amount, draw in product(given, range(draws)):
             if draw and not amount.is_drawn:
                 continue
             seeds = [seed, number, draw] if draw else [seed, number]
-            thinned = amount.of(frame, np.random.default_rng(seeds))
+            thinned = amount.of(frame, np.random.default_rng(seeds), rings)
             if thinned is None:
                 continue
             for key, result in results.items():

@@ -180,7 +180,7 @@ def test_a_scan_with_fewer_lines_than_asked_for_is_lost(tmp_path, monkeypatch, c
     short = wall(1)
     kept = short.rings < 3
     short = replace(short, points=short.points[kept], rings=short.rings[kept])
-    monkeypatch.setattr(datasets, "open_source", lambda path: Stream([wall(0), short, wall(2)], 3))
+    monkeypatch.setattr(datasets, "open_source", lambda path: Stream([short, wall(0), wall(2)], 3))
     assert complete("--source", "anything", "--lines", "8", "--output", tmp_path) == 1
     assert "1: asked for 8 scan lines of a LiDAR with 3" in capsys.readouterr().err
     summary = json.loads((tmp_path / "metrics.json").read_text())

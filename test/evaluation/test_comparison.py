@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,6 +64,14 @@ def test_points_and_holes_are_the_same_for_every_method_and_in_every_run():
     for one, other in zip(first[::2], first[1::2], strict=True):
         np.testing.assert_array_equal(one, other)
     assert not np.array_equal(first[0] > 0, first[4] > 0)  # of another frame
+
+
+def test_a_scan_without_its_last_line_is_scored_with_all():
+    scan = wall(1)
+    kept = scan.rings < 15
+    scan = replace(scan, points=scan.points[kept], rings=scan.rings[kept])
+    (result,) = compare([wall(0), scan], {"far": far}, [Given(lines=16)])
+    assert result.frames == 2
 
 
 def test_an_amount_that_no_frame_has_is_refused(classical):
