@@ -35,8 +35,10 @@ class Given:
         numbers = [each for each in (self.lines, self.points, self.holes) if each is not None]
         if len(numbers) > 1:
             raise ValueError("lines, points and holes exclude each other")
-        if any(number <= 0 for number in numbers) or (self.holes or 0) > MOST_HOLES:
-            raise ValueError(f"{self} cannot be given, expected 1 or more, and at most {100 * MOST_HOLES:g} % holes")
+        if self.holes is not None and not 0 < self.holes <= MOST_HOLES:
+            raise ValueError(f"holes are a share of the image, above 0 and at most {MOST_HOLES:g}; got {self.holes:g}")
+        if any(number <= 0 for number in numbers):
+            raise ValueError(f"{self} cannot be given, expected 1 or more")
 
     def __str__(self) -> str:
         if self.lines is not None:
