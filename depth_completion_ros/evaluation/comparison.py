@@ -115,15 +115,30 @@ def compare(
                     rng = np.random.default_rng(seeds)
                     _score(result, method, thinned if degrade is None else degrade(thinned, rng))
     scored = {result.given for result in results.values() if result.frames}
-    if missing := ", ".join(str(amount) for amount in given if amount not in scored):
-        message = (
-            f"no frame could be scored with {missing}: frames need so many, and a ground truth or more measurements "
-            "to be it (give fewer lines or points, or holes); lines are of a LiDAR whose points know their ring"
-        )
-        if not scored:
-            raise ValueError(message)
+    missing: dict[str, list[str]] = {}
+    for amount in given:
+        if amount not in scored:
+            missing.setdefault(_why_unscored(amount), []).append(str(amount))
+    message = "; ".join(f"no frame could be scored with {', '.join(each)}: {why}" for why, each in missing.items())
+    if not scored:
+        raise ValueError(message)
+    if missing:
         _logger.warning(message)
     return [result for key, result in results.items() if result.given in scored and key in tried]
+
+
+def _why_unscored(given: Given) -> str:
+    """What no frame has if none could be scored with this."""
+    if given.lines is not None:
+        return "none has so many, by the rings of its points (without ground truth, more than so many)"
+    if given.points is not None:
+        return "none has so many (without ground truth, more than so many)"
+    if given.holes is not None:
+        return "none has a measurement left in view, and a truth"
+    return (
+        "without ground truth some must be withheld, e.g. --lines 16 (a LiDAR whose points know their ring) or "
+        "--points 500"
+    )
 
 
 def _score(result: Result, method: Method, frame: Frame) -> None:

@@ -79,12 +79,18 @@ def test_an_amount_that_no_frame_has_is_refused(classical):
         compare([wall()], {"classical": classical}, [Given(lines=32)])
 
 
+def test_without_ground_truth_everything_leaves_nothing_to_score():
+    with pytest.raises(ValueError, match=r"with everything: without ground truth some must be withheld, .*--lines 16"):
+        compare([wall(truth=False)], {"far": far}, [EVERYTHING])
+
+
 def test_an_amount_that_no_frame_has_is_left_out_aloud(results, caplog):
     amounts = [EVERYTHING, Given(lines=32), Given(lines=8), Given(points=10**6)]
     found = compare([wall(0), wall(1)], {"far": far}, amounts)
     assert [result.given for result in found] == [EVERYTHING, Given(lines=8)]
     assert [result.accuracy.errors for result in found] == [result.accuracy.errors for result in results[0:4:2]]
-    assert "no frame could be scored with 32 lines, 1000000 points: " in caplog.text
+    assert "no frame could be scored with 32 lines: none has so many, by" in caplog.text
+    assert "; no frame could be scored with 1000000 points: none has so many (without" in caplog.text
     assert "2 frames" in report(found)
 
 
