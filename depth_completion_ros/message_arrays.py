@@ -51,6 +51,9 @@ _DEPTH_ENCODINGS: Final[dict[str, tuple[DTypeLike, float]]] = {
 # sensor_msgs/PointField.datatype -> sample type.
 _FIELD_TYPES: Final[dict[int, str]] = dict(enumerate(("i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8"), start=1))
 
+# Metres from the origin up to which float32 coordinates are right to a millimetre.
+_FARTHEST: Final = 1e4
+
 # compressed_depth_image_transport puts an int32 and two float32 (the quantisation) before the picture.
 _DEPTH_HEADER_BYTES: Final = 12
 
@@ -163,7 +166,8 @@ def cloud_points(message: Any) -> tuple[NDArray[np.float32], NDArray[np.integer]
         field ``ring``, or None for a cloud without.
 
     Raises:
-        ValueError: there is no x, y or z of a floating-point type, or the sizes in the message do not add up.
+        ValueError: there is no x, y or z of a floating-point type, or the sizes in the message do not add up; or x, y
+            and z are those of a map, so large that float32 cannot tell the points apart.
     """
     fields = {field.name: field for field in message.fields}
     for name in "xyz":
@@ -175,6 +179,8 @@ def cloud_points(message: Any) -> tuple[NDArray[np.float32], NDArray[np.integer]
     points = np.empty((message.height * message.width, 3), np.float32)
     for column, name in enumerate("xyz"):
         points[:, column] = _field(message, fields[name]).ravel()
+    if any(_FIELD_TYPES[fields[name].datatype] == "f8" for name in "xyz"):
+        _expect_near(points)
     if "ring" not in fields or fields["ring"].datatype not in _FIELD_TYPES:
         return points, None
     rings = _field(message, fields["ring"]).ravel()
@@ -276,6 +282,18 @@ def _field(message: Any, field: Any) -> NDArray:
     if not height * width:
         return np.empty((0, 0), dtype)
     return np.ndarray((height, width), dtype, data, field.offset, (row_step, point_step))
+
+
+def _expect_near(points: NDArray[np.float32]) -> None:
+    """Refuses a cloud most of whose returns are far from the origin; a wild one among others does no harm."""
+    largest = np.abs(points).max(1)
+    returned = largest[(largest > 0) & (largest < np.inf)]
+    typical = float(np.median(returned)) if len(returned) else 0.0
+    if typical > _FARTHEST:
+        raise ValueError(
+            f"cloud has coordinates of {typical / 1e3:.0f} km, which cannot be kept in float32: publish it in the "
+            "sensor's own frame"
+        )
 
 
 def _compressed(message: Any) -> str:

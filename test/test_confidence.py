@@ -27,6 +27,7 @@ def test_clues_by_hand():
     assert found["distance"][8, 8] == 0
     assert found["distance"][8, 18].item() == pytest.approx(10, rel=0.01)
     assert found["distance"][20, 8].item() == pytest.approx(12, rel=0.01)
+    assert found["distance"][20, 20].item() == pytest.approx(math.hypot(12, 12), rel=0.02)
     # 10 m where 5 m were measured; the only measurement speaks for every block.
     torch.testing.assert_close(found["residual"], torch.full((6, 10), math.log(0.01 + math.log(2))))
     # Column 20 is in block 5, so that the step is seen by blocks 4 to 5; blocks 2 and 8 see a flat wall.

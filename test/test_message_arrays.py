@@ -351,9 +351,22 @@ def test_a_cloud_without_rings_keeps_its_nans():
     assert np.isnan(points[3, 0]) and len(points) == 12
 
 
+def test_a_cloud_in_the_coordinates_of_a_map_is_refused():
+    values = packed("<f8")
+    values["x"][3:6], values["x"][6] = np.nan, 1e20
+    fields = [(name, 8) for name in "xyz"]
+    assert len(cloud_points(cloud(values, fields))[0]) == 12  # of one return that is wild
+    values["y"] += 5_300_000
+    for name in "xyz":
+        values[name][:2] = 0  # what did not return
+    with pytest.raises(ValueError, match=r"coordinates of 5300 km, .* float32: publish it in the sensor's own frame"):
+        cloud_points(cloud(values, fields))
+
+
 def test_an_empty_cloud():
     points, rings = cloud_points(cloud(packed()[:0], [*XYZ, ("ring", 4)]))
     assert points.shape == (0, 3) and rings.shape == (0,)
+    assert cloud_points(cloud(packed("<f8")[:0], [(name, 8) for name in "xyz"]))[0].shape == (0, 3)
 
 
 def test_an_unorganised_cloud_needs_no_row_step():

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 ESTIMATOR_HELP = "metric depth network (Hugging Face), for the models that start from an initial depth"
 
 
-def add_model_options(parser: argparse._ActionsContainer, models: str = "see 'depth-completion models'") -> None:
-    """Adds --model, --preset, --checkpoint, --estimator, --device and --decimation."""
-    parser.add_argument("--model", default=AUTO, help=f"{models}; auto: by the sensors (default: %(default)s)")
+def add_model_options(
+    parser: argparse._ActionsContainer, models: str = "see 'depth-completion models'", default: str = AUTO
+) -> None:
+    """Adds --model, --preset, --checkpoint, --estimator, --device and --decimation.
+
+    ``models`` says in the help what may be given, and ``default`` what is meant where nothing is.
+    """
+    parser.add_argument("--model", default=AUTO, help=f"{models}; auto: by the sensors (default: {default})")
     parser.add_argument("--preset", help="size of the model, such as lite (default: that of its weights)")
     parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="the model's weights (default: those shipped)")
     parser.add_argument("--estimator", type=Path, metavar="DIR", help=ESTIMATOR_HELP)

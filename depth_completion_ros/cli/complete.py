@@ -12,7 +12,7 @@ from depth_completion_ros.cli._data import SOURCE_HELP, choose_frames, count, fr
 from depth_completion_ros.cli._model import add_model_options, load_model
 
 if TYPE_CHECKING:
-    from depth_completion_ros.datasets import DamagedFrame
+    from depth_completion_ros.datasets import DamagedFrame, FrameSource
     from depth_completion_ros.evaluation.metrics import DepthErrors
     from depth_completion_ros.evaluation.report import Report
     from depth_completion_ros.frame import Completion, Frame
@@ -75,6 +75,7 @@ def _complete_source(options: argparse.Namespace) -> int:
     first = next((item for item in source.read() if isinstance(item, Frame)), None)
     completer = load_model(options, sensors_of(first)) if first else load_model(options)
     report = Report(options.output, {"source": options.source, "model": completer.model, "lines": options.lines})
+    _tell_of_earlier_run(options.output, _frame_names(source, options.frames))
     results = tqdm(_completions(frames, completer, options.lines), total=total, unit="frame", disable=None)
     try:
         _report_each(report, results)
@@ -83,8 +84,27 @@ def _complete_source(options: argparse.Namespace) -> int:
             report.write()  # what was scored before Ctrl-C, or before the disk was full
         raise
     print(report.table())
-    print(f"written to {report.write().parent}")
+    metrics = report.write()
+    print(f"written to {metrics.parent}" if report.frames else f"metrics written to {metrics}")
     return 1 if report.lost else 0
+
+
+def _frame_names(source: FrameSource, chosen: slice | None) -> set[str] | None:
+    """What the frames will be called; None for a bag, which knows only when they are read."""
+    from depth_completion_ros.datasets import IndexedSource
+
+    if not isinstance(source, IndexedSource):
+        return None
+    return {source.frame_name(index) for index in range(len(source))[chosen or slice(None)]}
+
+
+def _tell_of_earlier_run(output: Path, names: set[str] | None) -> None:
+    """Says how many depth images will be left beside those of the frames of these names."""
+    folder = output / "depth"
+    found = {path.relative_to(folder).as_posix().removesuffix(".png") for path in folder.rglob("*.png")}
+    if left := len(found - (names or set())):
+        unless = "" if names is not None else ", but for those that this one has too"
+        print(f"{output} holds {left} frame(s) of an earlier run, which stay{unless}", file=sys.stderr)
 
 
 def _report_each(report: Report, results: Iterable[tuple[Frame, Completion] | DamagedFrame]) -> None:

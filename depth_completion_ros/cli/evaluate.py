@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from depth_completion_ros.cli._data import add_data_options, amounts_given, count, read_frames
 from depth_completion_ros.cli._model import add_model_options, each_model, load_model
+from depth_completion_ros.shipped import AUTO
 
 if TYPE_CHECKING:
     from depth_completion_ros.pipeline import DepthCompleter
@@ -57,7 +58,7 @@ def add_parser(subparsers: Any) -> None:
     )
     data = parser.add_argument_group("of --data")
     add_data_options(data)
-    add_model_options(data, "one or several with commas, or 'all' that are trained")
+    add_model_options(data, "one or several with commas, or 'all' that are trained", "that of --checkpoint, else all")
     data.add_argument(
         "--draws",
         type=count,
@@ -66,7 +67,7 @@ def add_parser(subparsers: Any) -> None:
         help="how often points and holes are drawn of each frame, where frames are few (default: %(default)s)",
     )
     data.add_argument("--robustness", action="store_true", help="also with wrong points, calibration and images")
-    parser.set_defaults(run=run, model="all")
+    parser.set_defaults(run=run, model=None)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -82,6 +83,7 @@ def _evaluate_models(options: argparse.Namespace) -> int:
     from depth_completion_ros.files import writable_folder, write_atomically
     from depth_completion_ros.shipped import sensors_of
 
+    options.model = options.model or (AUTO if options.checkpoint else "all")
     if options.json or options.by_order:
         raise ValueError("--json and --by-order belong to folders; with --data, --output writes CSV files")
     sources = [read_frames(text, options) for text in options.data]  # what is not there is told before the work begins
@@ -105,7 +107,7 @@ def _evaluate_models(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace, sensors: Sensors) -> dict[str, DepthCompleter]:
-    """The models that were asked for, by name; ``auto`` is the one for these sensors."""
+    """The models that were asked for, by name; ``auto`` is that of the checkpoint, or the one for these sensors."""
     from depth_completion_ros.shipped import shipped_models
 
     if options.model == "all":
@@ -133,7 +135,7 @@ def _evaluate_folders(options: argparse.Namespace) -> int:
         "--lines, --points, --holes": options.given,
         "--robustness": options.robustness,
         "--draws": options.draws != 1,
-        "--model": options.model != "all",
+        "--model": options.model,
         "--preset": options.preset,
         "--checkpoint": options.checkpoint,
         "--estimator": options.estimator,

@@ -15,6 +15,7 @@ from depth_completion_ros.evaluation.accuracy import Accuracy
 from depth_completion_ros.evaluation.baselines import Baseline
 from depth_completion_ros.evaluation.degradations import OF_IMAGE, OF_POINTS, Degradation
 from depth_completion_ros.evaluation.given import Given
+from depth_completion_ros.evaluation.holdout import RingCount
 from depth_completion_ros.evaluation.reliability import Reliability
 from depth_completion_ros.frame import Completion, Frame
 from depth_completion_ros.pipeline import DepthCompleter, EmptySparseDepthError, sparse_depth_of
@@ -68,8 +69,9 @@ def compare(
 ) -> list[Result]:
     """Completes and scores every frame with every method, from each amount of what was measured.
 
-    Frames are read one by one and not kept. Which frames count for an amount, and what of them is given, is the same
-    for all methods: see :meth:`~depth_completion_ros.evaluation.given.Given.of`.
+    Frames are read one by one and not kept; a LiDAR's lines are those of the frames so far, see
+    :class:`~depth_completion_ros.evaluation.holdout.RingCount`. Which frames count for an amount, and what
+    of them is given, is the same for all methods: see :meth:`~depth_completion_ros.evaluation.given.Given.of`.
 
     Args:
         frames: with or without a ground truth, which what is withheld becomes.
@@ -95,12 +97,14 @@ def compare(
         for condition in _conditions(methods[method], degraded)
     }
     tried = set()
+    count = RingCount()
     for number, frame in enumerate(frames):
+        rings = count.including(frame)
         for amount, draw in product(given, range(draws)):
             if draw and not amount.is_drawn:
                 continue
             seeds = [seed, number, draw] if draw else [seed, number]
-            thinned = amount.of(frame, np.random.default_rng(seeds))
+            thinned = amount.of(frame, np.random.default_rng(seeds), rings)
             if thinned is None:
                 continue
             for key, result in results.items():
@@ -111,15 +115,30 @@ def compare(
                     rng = np.random.default_rng(seeds)
                     _score(result, method, thinned if degrade is None else degrade(thinned, rng))
     scored = {result.given for result in results.values() if result.frames}
-    if missing := ", ".join(str(amount) for amount in given if amount not in scored):
-        message = (
-            f"no frame could be scored with {missing}: frames need so many, and a ground truth or more measurements "
-            "to be it (give fewer lines or points, or holes); lines are of a LiDAR whose points know their ring"
-        )
-        if not scored:
-            raise ValueError(message)
+    missing: dict[str, list[str]] = {}
+    for amount in given:
+        if amount not in scored:
+            missing.setdefault(_why_unscored(amount), []).append(str(amount))
+    message = "; ".join(f"no frame could be scored with {', '.join(each)}: {why}" for why, each in missing.items())
+    if not scored:
+        raise ValueError(message)
+    if missing:
         _logger.warning(message)
     return [result for key, result in results.items() if result.given in scored and key in tried]
+
+
+def _why_unscored(given: Given) -> str:
+    """What no frame has if none could be scored with this."""
+    if given.lines is not None:
+        return "none has so many, by the rings of its points (without ground truth, more than so many)"
+    if given.points is not None:
+        return "none has so many (without ground truth, more than so many)"
+    if given.holes is not None:
+        return "none has a measurement left in view, and a truth"
+    return (
+        "without ground truth some must be withheld, e.g. --lines 16 (a LiDAR whose points know their ring) or "
+        "--points 500"
+    )
 
 
 def _score(result: Result, method: Method, frame: Frame) -> None:

@@ -35,8 +35,10 @@ class Given:
         numbers = [each for each in (self.lines, self.points, self.holes) if each is not None]
         if len(numbers) > 1:
             raise ValueError("lines, points and holes exclude each other")
-        if any(number <= 0 for number in numbers) or (self.holes or 0) > MOST_HOLES:
-            raise ValueError(f"{self} cannot be given, expected 1 or more, and at most {100 * MOST_HOLES:g} % holes")
+        if self.holes is not None and not 0 < self.holes <= MOST_HOLES:
+            raise ValueError(f"holes are a share of the image, above 0 and at most {MOST_HOLES:g}; got {self.holes:g}")
+        if any(number <= 0 for number in numbers):
+            raise ValueError(f"{self} cannot be given, expected 1 or more")
 
     def __str__(self) -> str:
         if self.lines is not None:
@@ -50,7 +52,7 @@ class Given:
         """Whether chance decides what is given."""
         return self.points is not None or self.holes is not None
 
-    def of(self, frame: Frame, rng: np.random.Generator) -> Frame | None:
+    def of(self, frame: Frame, rng: np.random.Generator, rings: int | None = None) -> Frame | None:
         """The frame with so much of its measurements, or None if it cannot be scored with them.
 
         That is: it has not so many, or its points do not know their line; there is no ground truth and nothing left
@@ -60,13 +62,15 @@ class Given:
             frame: one with a ground truth keeps it. The truth of others are the measurements left over; of a cloud
                 without those that :func:`~depth_completion_ros.evaluation.holdout.drop_occluded` finds hidden.
             rng: of the choice of points and holes.
+            rings: how many the LiDAR has; by default as many as the frame's highest says.
         """
         if self.lines is not None:
             if frame.points is None or frame.rings is None or not len(frame.rings):
                 return None
-            if self.lines > int(frame.rings.max()) + 1:
+            rings = int(frame.rings.max()) + 1 if rings is None else rings
+            if self.lines > rings:
                 return None
-            frame = hold_out(frame, self.lines)
+            frame = hold_out(frame, self.lines, rings)
         elif self.points is not None:
             measured = sparse_depth_of(frame)
             if np.count_nonzero(measured) < self.points:

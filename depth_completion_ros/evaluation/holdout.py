@@ -11,11 +11,32 @@ from numpy.typing import NDArray
 
 from depth_completion_ros.datasets.base import DamagedFrame
 from depth_completion_ros.frame import Frame
+from depth_completion_ros.geometry.camera import Camera
 from depth_completion_ros.geometry.projection import HIDDEN_RATIO, project_points
+from depth_completion_ros.geometry.rotation import is_same_pose
 from depth_completion_ros.geometry.scan_lines import keep_lines
 
 
-def hold_out(frame: Frame, lines: int) -> Frame:
+class RingCount:
+    """How many rings a LiDAR has: the most that any frame of it had so far, as its last ring may not return in some.
+
+    Frames of another camera, or of a LiDAR in another place, are of another recording: there the count begins anew.
+    """
+
+    def __init__(self) -> None:
+        self._rig: tuple[Camera, NDArray[np.float64]] | None = None
+        self._most = 0
+
+    def including(self, frame: Frame) -> int:
+        """The number of rings as far as it is known with this frame; 0 if no point knows its ring."""
+        if self._rig is None or self._rig[0] != frame.camera or not is_same_pose(self._rig[1], frame.extrinsic):
+            self._rig, self._most = (frame.camera, frame.extrinsic), 0
+        if frame.rings is not None and len(frame.rings):
+            self._most = max(self._most, int(frame.rings.max()) + 1)
+        return self._most
+
+
+def hold_out(frame: Frame, lines: int, rings: int | None = None) -> Frame:
     """Keeps ``lines`` scan lines of a frame's LiDAR, evenly spread, and makes the others its ground truth.
 
     The ground truth is the projection of the withheld returns: the nearest in each pixel, but none that
@@ -26,6 +47,7 @@ def hold_out(frame: Frame, lines: int) -> Frame:
         frame: with ``points`` and ``rings``.
         lines: how many lines stay: rings 0, R / lines, 2 R / lines, ... of a LiDAR with R rings. All of them leave
             an empty ground truth.
+        rings: R; by default the highest ring of this frame + 1.
 
     Raises:
         ValueError: the frame has no points or no rings, or ``lines`` is not in 1 ... R.
@@ -36,7 +58,7 @@ def hold_out(frame: Frame, lines: int) -> Frame:
             f"frame {frame.name or frame.stamp} has no {missing}: scan lines can be withheld only from a LiDAR "
             "cloud whose points know their ring"
         )
-    kept = keep_lines(frame.rings, lines)
+    kept = keep_lines(frame.rings, lines, rings)
     ground_truth = frame.ground_truth
     if ground_truth is None:
         withheld = project_points(frame.points[~kept], frame.camera, frame.extrinsic)
@@ -46,22 +68,28 @@ def hold_out(frame: Frame, lines: int) -> Frame:
 
 
 def hold_out_each(items: Iterable[Frame | DamagedFrame], lines: int) -> Iterator[Frame | DamagedFrame]:
-    """:func:`hold_out` of frame after frame; one that has fewer lines comes out as damaged, with the reason.
+    """:func:`hold_out` of frame after frame, with the rings that :class:`RingCount` finds.
+
+    A frame comes out as damaged, with the reason, if its LiDAR has fewer lines, or those that stay have no return.
 
     Raises:
         ValueError: the first frame has no points or no rings, as none of its source then has.
     """
-    first = True
+    rings, first = RingCount(), True
     for item in items:
         if isinstance(item, DamagedFrame):
             yield item
             continue
         try:
-            yield hold_out(item, lines)
+            thinned = hold_out(item, lines, rings.including(item))
+            if thinned.points is not None and not len(thinned.points):
+                raise ValueError(f"frame {item.name or item.stamp} has no return on {lines} scan lines")
         except ValueError as error:
             if first and (item.points is None or item.rings is None):
                 raise
             yield DamagedFrame(item.name, error)
+        else:
+            yield thinned
         first = False
 
 

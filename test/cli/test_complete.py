@@ -109,6 +109,24 @@ def test_recording_goes_on_after_frames_that_cannot_be_completed(tmp_path, recor
     assert depth_errors(depth, slope()).rmse_mm == pytest.approx(summary["rmse_mm"], abs=4)
 
 
+def test_only_what_was_written_is_told(tmp_path, recording, capsys):
+    assert complete("--source", "anything", "--frames", "2:4", "--output", tmp_path) == 1
+    assert capsys.readouterr().out.endswith(f"nothing was completed\nmetrics written to {tmp_path / 'metrics.json'}\n")
+    assert complete("--source", "anything", "--frames", ":1", "--output", tmp_path) == 0
+    assert capsys.readouterr().out.endswith(f"\nwritten to {tmp_path}\n")
+
+
+def test_frames_that_an_earlier_run_left_are_told(tmp_path, recording, monkeypatch, capsys):
+    for frames, told in ((":2", ""), ("1:2", "1 frame(s)"), ("4:", "2 frame(s)"), (":", "")):
+        assert complete("--source", "anything", "--frames", frames, "--output", tmp_path) == (frames == ":")
+        error = capsys.readouterr().err
+        assert (f"{tmp_path} holds {told} of an earlier run, which stay\n" in error) == bool(told)
+        assert ("earlier run" in error) == bool(told)
+    monkeypatch.setattr(datasets, "open_source", lambda path: Stream([wall(0)], 1))
+    assert complete("--source", "anything", "--output", tmp_path) == 0
+    assert "holds 3 frame(s) of an earlier run, which stay, but for those that" in capsys.readouterr().err
+
+
 def test_the_model_for_the_sensors_where_none_is_chosen(tmp_path, recording, monkeypatch):
     monkeypatch.setattr(shipped, "MODELS", tmp_path)
     save_checkpoint(create("mspn", preset="lite"), tmp_path / "mspn")  # for a camera and a LiDAR
@@ -180,7 +198,7 @@ def test_a_scan_with_fewer_lines_than_asked_for_is_lost(tmp_path, monkeypatch, c
     short = wall(1)
     kept = short.rings < 3
     short = replace(short, points=short.points[kept], rings=short.rings[kept])
-    monkeypatch.setattr(datasets, "open_source", lambda path: Stream([wall(0), short, wall(2)], 3))
+    monkeypatch.setattr(datasets, "open_source", lambda path: Stream([short, wall(0), wall(2)], 3))
     assert complete("--source", "anything", "--lines", "8", "--output", tmp_path) == 1
     assert "1: asked for 8 scan lines of a LiDAR with 3" in capsys.readouterr().err
     summary = json.loads((tmp_path / "metrics.json").read_text())

@@ -271,6 +271,16 @@ def test_auto_goes_by_the_sensors(monkeypatch, tmp_path, capsys):
     assert "| magaconv " in out and "| mspn " not in out and "| auto " not in out
 
 
+def test_a_checkpoint_says_which_model_it_is_of(recording, tmp_path, capsys):
+    save_checkpoint(create("auxiliary", preset="lite"), tmp_path)
+    status, out, _ = evaluate(capsys, "--data", recording, "--checkpoint", tmp_path, "--device", "cpu")
+    assert status == 0
+    assert "| auxiliary " in out and "| classical " not in out
+    status, _, error = evaluate(capsys, "--data", recording, "--checkpoint", tmp_path, "--model", "all")
+    assert status == 2
+    assert "--checkpoint is of one model, all was asked for" in error
+
+
 def test_a_preset_is_of_the_models_that_have_some(recording, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(shipped, "MODELS", tmp_path)
     save_checkpoint(create("auxiliary", preset="lite"), tmp_path / "auxiliary")

@@ -128,6 +128,13 @@ def test_what_is_kept_is_what_was_seen(tmp_path):
         assert found.rings.shape == (len(found.points),)
 
 
+def test_points_are_rounded_to_4_mm(tmp_path):
+    points = np.random.default_rng(0).uniform((-1, -1, 5), (1, 1, 9), (50, 3)).astype(np.float32)
+    frame = Frame(1, Camera(20, 20, 10, 10, 9.5, 9.5), points=points)
+    found = CachedSource(Counting([frame]), tmp_path, "one")[0]
+    np.testing.assert_allclose(found.points, points, rtol=0, atol=0.0021)
+
+
 def test_depth_cameras_are_kept(tmp_path):
     rng = np.random.default_rng(0)
     depth_camera = Camera(20, 16, 15.0, 15.0, 10.0, 8.0, "plumb_bob", (0.1, 0.01, 0.0, 0.0))

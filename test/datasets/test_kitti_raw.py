@@ -60,6 +60,14 @@ def test_no_drive(tmp_path):
         KittiRaw(tmp_path)
 
 
+def test_the_grey_cameras_are_there_too(tmp_path):
+    drive = write_kitti_raw(tmp_path, range(1), cameras=(0,))
+    grey = picture(0)[..., 0]
+    write_image(drive / "image_00" / "data" / "0000000000.png", grey)
+    frame = KittiRaw(drive, camera=0)[0]
+    np.testing.assert_array_equal(frame.image, np.stack([grey] * 3, -1))
+
+
 def test_an_unknown_camera(drive):
     with pytest.raises(ValueError, match="cameras 0 to 3, camera 4"):
         KittiRaw(drive, camera=4)

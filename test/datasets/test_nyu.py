@@ -37,6 +37,11 @@ def test_frames_of_all_scenes(tmp_path):
     assert len(open_source(tmp_path / "train" / "attic_0001")) == 1
 
 
+def test_the_first_pixel_is_0_0():
+    """In the data set's toolbox it is (1, 1), and the principal point (325.5824, 253.7362)."""
+    assert (NYU_CAMERA.cx, NYU_CAMERA.cy) == pytest.approx((324.5824, 252.7362))
+
+
 def test_points_are_some_of_the_depth_and_always_the_same(tmp_path):
     depth = np.full((480, 640), 3, np.float32)
     depth[:, :600] = np.nan

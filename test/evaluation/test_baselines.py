@@ -92,3 +92,37 @@ def test_ip_basic_prefers_the_near():
     measured[20, 18], measured[20, 20] = 30, 10
     completed = ip_basic_fast(measured)
     assert completed[20, 20] == pytest.approx(10, abs=0.5)
+
+
+@pytest.mark.parametrize(("depth", "reach"), [(50, 1), (20, 2), (10, 3)])
+def test_ip_basic_widens_the_near_more(depth, reach):
+    measured = np.full((41, 30), 90, np.float32)
+    measured[20] = depth
+    expected = np.where(np.abs(np.arange(41) - 20) <= reach, depth, 90)
+    completed = BASELINES["IP-Basic, multi-scale"](measured)
+    np.testing.assert_allclose(completed, np.broadcast_to(expected[:, None], completed.shape), rtol=1e-5)
+
+
+def test_ip_basic_smooths_what_differs_by_less_than_half_a_metre_over_two_pixels():
+    """A bilateral filter in its definition, over a step that the dilation has moved three rows up."""
+    measured = np.repeat(np.where(np.arange(40) < 20, 11, 10.4)[:, None], 30, 1).astype(np.float32)
+    before = np.roll(measured, -3, 0)
+    expected = []
+    for row in range(10, 25):
+        total = weights = 0.0
+        for down in range(-2, 3):
+            for right in range(-2, 3):
+                if down**2 + right**2 <= 2**2:
+                    other, own = float(before[row + down, 15]), float(before[row, 15])
+                    weight = np.exp(-(down**2 + right**2) / (2 * 2.0**2) - (other - own) ** 2 / (2 * 0.5**2))
+                    total, weights = total + weight * other, weights + weight
+        expected.append(total / weights)
+    completed = BASELINES["IP-Basic, multi-scale"](measured)
+    np.testing.assert_allclose(completed[10:25, 15], expected, atol=1e-3)
+
+
+def test_normalised_convolution_is_the_mean_of_inverse_depth_where_nothing_is_near():
+    measured = np.zeros((4, 400), np.float32)
+    measured[1, :2] = 2, 4
+    completed = BASELINES["normalised convolution"](measured)
+    assert completed[2, 399] == pytest.approx(2 / (1 / 2 + 1 / 4))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,9 +66,22 @@ def test_points_and_holes_are_the_same_for_every_method_and_in_every_run():
     assert not np.array_equal(first[0] > 0, first[4] > 0)  # of another frame
 
 
+def test_a_scan_without_its_last_line_is_scored_with_all():
+    scan = wall(1)
+    kept = scan.rings < 15
+    scan = replace(scan, points=scan.points[kept], rings=scan.rings[kept])
+    (result,) = compare([wall(0), scan], {"far": far}, [Given(lines=16)])
+    assert result.frames == 2
+
+
 def test_an_amount_that_no_frame_has_is_refused(classical):
     with pytest.raises(ValueError, match="no frame could be scored with 32 lines"):
         compare([wall()], {"classical": classical}, [Given(lines=32)])
+
+
+def test_without_ground_truth_everything_leaves_nothing_to_score():
+    with pytest.raises(ValueError, match=r"with everything: without ground truth some must be withheld, .*--lines 16"):
+        compare([wall(truth=False)], {"far": far}, [EVERYTHING])
 
 
 def test_an_amount_that_no_frame_has_is_left_out_aloud(results, caplog):
@@ -75,7 +89,8 @@ def test_an_amount_that_no_frame_has_is_left_out_aloud(results, caplog):
     found = compare([wall(0), wall(1)], {"far": far}, amounts)
     assert [result.given for result in found] == [EVERYTHING, Given(lines=8)]
     assert [result.accuracy.errors for result in found] == [result.accuracy.errors for result in results[0:4:2]]
-    assert "no frame could be scored with 32 lines, 1000000 points: " in caplog.text
+    assert "no frame could be scored with 32 lines: none has so many, by" in caplog.text
+    assert "; no frame could be scored with 1000000 points: none has so many (without" in caplog.text
     assert "2 frames" in report(found)
 
 

@@ -101,9 +101,16 @@ def test_a_frame_may_have_just_enough_points():
     np.testing.assert_array_equal(of(Given(points=48 * 48), tof(truth=True)).depth, tof().depth)
 
 
-@pytest.mark.parametrize("numbers", [{"lines": 0}, {"points": -1}, {"holes": 0.0}, {"holes": 0.95}])
-def test_impossible_amounts_are_refused(numbers):
-    with pytest.raises(ValueError, match="cannot be given"):
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"lines": 0}, "^0 lines cannot be given, expected 1 or more$"),
+        ({"points": -1}, "^-1 points cannot be given, expected 1 or more$"),
+        *(({"holes": share}, "share of the image, above 0 and at most 0.9; got") for share in (0.0, 0.95, 15, np.nan)),
+    ],
+)
+def test_impossible_amounts_are_refused(numbers, message):
+    with pytest.raises(ValueError, match=message):
         Given(**numbers)
     with pytest.raises(ValueError, match="exclude"):
         Given(lines=4, points=100)

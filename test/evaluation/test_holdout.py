@@ -1,5 +1,7 @@
 """Withheld scan lines as ground truth, on clouds whose pixels are known because they were made from pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -93,6 +95,13 @@ def test_all_lines_leave_nothing_to_score():
     assert not thinned.ground_truth.any()
 
 
+def test_in_a_pixel_measured_twice_the_nearer_hides():
+    depth, others = np.zeros((2, 12, 9), np.float32)
+    depth[5, 4:6] = 10, 5
+    others[5, 5] = 50
+    assert drop_occluded(depth, others)[5, 4] == 0
+
+
 def test_what_has_no_lines_is_refused():
     camera_only = Frame(7, CAMERA, name="000042")
     with pytest.raises(ValueError, match="frame 000042 has no points: scan lines"):
@@ -126,3 +135,22 @@ def test_a_scan_with_fewer_lines_comes_out_as_damaged_and_the_next_follows():
 def test_a_recording_without_lines_is_refused():
     with pytest.raises(ValueError, match="frame 7 has no points"):
         next(hold_out_each([Frame(7, CAMERA)], 4))
+
+
+def test_a_ring_without_return_still_counts():
+    full, last_is_missing, none = frame_of(wall(8)), frame_of(wall(7)), frame_of([(1, 1, 5, 3)])
+    found = list(hold_out_each([full, last_is_missing, none, full], 4))
+    assert [np.unique(each.rings).tolist() for each in (found[0], found[1], found[3])] == [[0, 2, 4, 6]] * 3
+    assert isinstance(found[2], DamagedFrame) and "frame made has no return on 4 scan lines" in str(found[2].error)
+    _, all_that_came_back = hold_out_each([full, last_is_missing], 8)
+    np.testing.assert_array_equal(all_that_came_back.points, last_is_missing.points)
+
+
+def test_the_rings_of_another_lidar_are_counted_anew():
+    elsewhere = EXTRINSIC.copy()
+    elsewhere[2, 3] = 0.2
+    full, few = frame_of(wall(8)), frame_of(wall(4))
+    others = [replace(few, extrinsic=elsewhere), replace(few, camera=replace(CAMERA, fx=31.0))]
+    for other in others:
+        _, found = hold_out_each([full, other], 4)
+        np.testing.assert_array_equal(found.points, few.points)

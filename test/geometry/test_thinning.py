@@ -1,6 +1,7 @@
 """Single points of a depth image, and holes in it."""
 
 import numpy as np
+import pytest
 
 from depth_completion_ros.geometry.thinning import cut_holes, keep_points
 
@@ -27,3 +28,10 @@ def test_holes_cover_the_share_that_is_asked_for():
             missing = np.mean(sparse == 0)
             assert share <= missing < share + 0.2  # the last ellipse may be a large one
     np.testing.assert_array_equal(cut_holes(depth, 0, rng), depth)
+
+
+@pytest.mark.parametrize("size", [(16, 128), (128, 16)])
+def test_holes_may_be_anywhere(size):
+    rng = np.random.default_rng(0)
+    kept = sum(cut_holes(np.ones(size, np.float32), 0.1, rng) for _ in range(200))
+    assert kept.min() > 0 and kept.max() < 200

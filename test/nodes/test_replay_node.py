@@ -78,14 +78,14 @@ def test_a_node_that_is_introduced_gets_the_first_frame(make_robot):
 def test_a_scan_with_fewer_lines_than_asked_for_is_left_out(robot, tmp_path):
     size = (CAMERA.height, CAMERA.width)
     frames = []
-    for index, lines in enumerate((8, 2, 8)):
+    for index, lines in enumerate((2, 8, 8)):
         rings = np.arange(len(plane())) % lines
         image = np.zeros((*size, 3), np.uint8)
         frames.append(Frame(10**9 * (index + 1), CAMERA, image=image, points=plane(), rings=rings))
     write_bag(tmp_path / "bag", frames)
     process = replay(tmp_path / "bag", start_timeout=20.0, rate=100.0, lines=4)
     assert process.popen.wait(40) == 1
-    process.wait_for_line(f"frame {2 * 10**9} cannot be played: asked for 4 scan lines of a LiDAR with 2")
+    process.wait_for_line(f"frame {10**9} cannot be played: asked for 4 scan lines of a LiDAR with 2")
     assert process.log().count("cannot be played") == 1
 
 

@@ -56,7 +56,7 @@ def test_depth_is_that_of_the_moved_plane(change, camera):
         matrix, zoom = draw_view(camera, augmentation, rng)
         seen = view(pictures, matrix, zoom, augmentation.crop)
         moved = motion(matrix, zoom, camera)
-        assert abs(abs(np.linalg.det(moved[:2, :2])) - 1) < 1e-9  # turned or mirrored, not stretched
+        np.testing.assert_allclose(moved[:2, :2] @ moved[:2, :2].T, np.eye(2), atol=1e-9)  # turned or mirrored
         expected = plane_depth(seen.camera, np.linalg.inv(moved).T @ normal, distance)
         tolerance = 1.2 * np.abs(np.gradient(expected)).max()  # of the nearest pixel
         for depth in (seen.ground_truth, seen.sparse_depth):
@@ -109,6 +109,14 @@ def test_resized_frames_keep_their_depth():
     error = np.abs(small.ground_truth - expected)
     assert error.max() < 1.2 * np.abs(np.gradient(expected)).max()
     assert np.abs(small.image[..., 0] - np.clip(255 - 8 * expected, 0, 255)).mean() < 2
+
+
+def test_measurements_stay_in_the_part_of_the_picture_that_becomes_their_pixel():
+    rng = np.random.default_rng(0)
+    sparse = np.where(rng.random((96, 160)) < 0.1, rng.uniform(1, 9, (96, 160)), 0).astype(np.float32)
+    parts = np.where(sparse > 0, sparse, np.inf).reshape(24, 4, 40, 4).min((1, 3))
+    small = resize(Pictures(CAMERA, None, sparse, sparse), 24)
+    np.testing.assert_array_equal(small.sparse_depth, np.where(np.isfinite(parts), parts, 0))
 
 
 def test_a_frame_without_its_top_is_that_of_a_lower_camera():

@@ -44,6 +44,10 @@ def test_a_scan_goes_to_the_image_that_is_nearest_to_it():
     ]
 
 
+def test_a_scan_halfway_between_two_images_goes_to_the_first():
+    assert run(streams(image=[0, 100], scan=[50])) == [(0, 50), (100, None)]
+
+
 def test_a_slow_camera_takes_one_scan_of_many():
     assert run(streams(image=[0, 500], scan=range(-100, 700, 20))) == [(0, 0), (500, 500)]
 

@@ -32,15 +32,15 @@ STRAIGHT = (0, 0, 0, 1)
 @pytest.fixture
 def tree():
     tree = TransformTree()
-    tree.add(message(("base", "mast", (0, 0, 2), STRAIGHT), ("mast", "lidar", (1, 0, 0), (0, 0, HALF, HALF))))
+    tree.add(message(("base", "mast", (0, 0, 2), (0, HALF, 0, HALF)), ("mast", "lidar", (1, 0, 0), (0, 0, HALF, HALF))))
     tree.add(message(("/base", "/camera", (0, 3, 0), STRAIGHT), ("map", "elsewhere", (0, 0, 0), STRAIGHT)))
     return tree
 
 
 def test_through_the_common_ancestor(tree):
-    # A point on the lidar's x axis lies along the mast's y axis.
+    # The lidar's x axis is the mast's y axis, and the mast's x axis points down.
     point = tree.lookup("camera", "lidar") @ (5, 0, 0, 1)
-    np.testing.assert_allclose(point, (1, 5 - 3, 2, 1), atol=1e-15)
+    np.testing.assert_allclose(point, (0, 5 - 3, 2 - 1, 1), atol=1e-15)
 
 
 def test_there_and_back(tree):
