@@ -27,7 +27,8 @@ demo: setup  ## replay a synthetic drive through the nodes, print KITTI's metric
 
 test: setup  ## ruff, mypy, unit tests and tests over real ROS processes
 	ruff check .
-	mypy
+	@if python -c 'import numpy, sys; sys.exit(numpy.__version__[:3] != "2.4")'; then echo mypy && mypy; \
+		else echo "mypy is left out: the types are those of NumPy 2.4, which needs Python 3.11 or newer"; fi
 	python -m pytest
 
 clean:  ## remove what make and the demo made
