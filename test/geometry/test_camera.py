@@ -87,6 +87,9 @@ def test_what_the_lens_can_not_see_has_no_pixel(lens):
         ("plumb_bob", (0.5, -0.1, 0, 0), np.sqrt(1.5 + np.sqrt(1.5**2 + 2))),  # 1 + 1.5 s - 0.5 s^2 = 0
         ("rational_polynomial", (0, 0, 0, 0, 0, -0.25, 0, 0), 2.0),  # the pole of 1 / (1 - r^2 / 4)
         ("equidistant", (-0.2, 0, 0, 0), np.tan(np.sqrt(1 / 0.6))),
+        ("equidistant", (0, -0.2, 0, 0), np.tan(1.0)),
+        ("equidistant", (0, 0, -0.2, 0), np.tan((1 / 1.4) ** (1 / 6))),  # 1 - 0.2 * 7 theta^6 = 0
+        ("equidistant", (0, 0, 0, -0.2), np.tan((1 / 1.8) ** (1 / 8))),  # 1 - 0.2 * 9 theta^8 = 0
         ("equidistant", (0, 0, 0, 0), np.inf),
     ],
 )
@@ -147,6 +150,28 @@ def test_pixels_outside_the_lens_circle_have_no_ray():
     assert np.isfinite(rays[radius < 31]).all()
     assert np.isnan(rays[radius > 31.5]).all()
     np.testing.assert_allclose(np.hypot(*rays[32, 58]), np.tan(10 / 20), rtol=1e-6)
+
+
+WIDE = {
+    "a fisheye whose rim is beyond a distorted angle of 90 degrees": ("equidistant", (0.05, -0.01, 0.003, 0.0)),
+    "a wide lens": ("plumb_bob", (-0.28, 0.07, 0.0, 0.0)),
+    "a wide lens, not quite centred": ("plumb_bob", (-0.28, 0.07, 0.001, 0.0005)),
+}
+
+
+@pytest.mark.parametrize("lens", WIDE.values(), ids=WIDE)
+def test_pixels_at_the_rim_of_wide_lenses_have_a_ray(lens):
+    camera = camera_with(lens, 128, 96, 50.0)
+    v, u = np.mgrid[:96, :128]
+    pixels = np.stack([u.ravel(), v.ravel()], 1)
+    # up to where the formula puts what is seen at 89.5 degrees, or about as far off the axis as the lens sees
+    outermost = np.tan(np.radians(89.5)) if lens[0] == "equidistant" else 2.2
+    limit = (formula(np.array([[outermost, 0.0]]), camera)[0, 0] - camera.cx) / camera.fx
+    within = np.hypot(*((pixels - (camera.cx, camera.cy)) / (camera.fx, camera.fy)).T) < limit
+    assert within.sum() > 10_000
+    rays = camera.rays().reshape(-1, 2).astype(np.float64)
+    assert np.isfinite(rays[within]).all()
+    np.testing.assert_allclose(formula(rays[within], camera), pixels[within], atol=1e-3)
 
 
 def test_rays_are_computed_once_and_can_not_be_overwritten():
