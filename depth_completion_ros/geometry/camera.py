@@ -203,24 +203,30 @@ def _effective_distortion(camera: Camera) -> NDArray[np.float64]:
     """The distortion, less what of a rational lens has no meaning within the picture.
 
     The fits of some factories have a pole in view with a zero right beside it. Both cancel but at that radius, where
-    they throw points anywhere and the lens would seem to end.
+    they throw points anywhere and the lens would seem to end. A pair beyond the picture has a part in the fit.
     """
     stated = np.array(camera.distortion)
     if camera.distortion_model != "rational_polynomial":
         return stated
     k1, k2, _, _, k3, k4, k5, k6 = stated[:8]
     zeros, poles = (Polynomial([1, *each]).trim().roots() for each in ((k1, k2, k3), (k4, k5, k6)))
-    corner = np.hypot(
-        max(camera.cx, camera.width - camera.cx) / camera.fx, max(camera.cy, camera.height - camera.cy) / camera.fy
-    )
-    for pole in poles[(np.abs(poles.imag) < 1e-9) & (poles.real > 0) & (poles.real < corner**2)]:
+    for pole in poles[(np.abs(poles.imag) < 1e-9) & (poles.real > 0)]:
         beside = np.abs(zeros - pole) < _ACCIDENTAL * abs(pole)
         if beside.any():
-            zeros = np.delete(zeros, beside.argmax())
-            poles = poles[poles != pole]
-            (k1, k2, k3), (k4, k5, k6) = (_from_roots(each) for each in (zeros, poles))
-            stated[[0, 1, 4, 5, 6, 7]] = k1, k2, k3, k4, k5, k6
+            without = stated.copy()
+            without[[0, 1, 4]] = _from_roots(np.delete(zeros, beside.argmax()))
+            without[[5, 6, 7]] = _from_roots(poles[poles != pole])
+            lens = replace(camera, distortion=tuple(without))
+            if not _farthest_view(lens) ** 2 < pole.real:
+                return _effective_distortion(lens)  # where there may be another
     return stated
+
+
+def _farthest_view(camera: Camera) -> float:
+    """The radius hypot(x/z, y/z) in the picture's farthest corner; NaN if the lens does not reach all of them."""
+    right, bottom = camera.width - 1, camera.height - 1
+    corners = np.array([(0, 0), (right, 0), (0, bottom), (right, bottom)], np.float64)
+    return float(np.hypot(*_undistort(corners, camera).T).max())
 
 
 def _from_roots(roots: NDArray[np.complexfloating]) -> NDArray[np.float64]:

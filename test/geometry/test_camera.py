@@ -101,22 +101,41 @@ def test_the_field_of_view_ends_where_the_distortion_turns_back(model, distortio
         assert np.isnan(camera.project(np.array([[limit * 1.001, 0, 1], [0, -limit * 100, 1]]))).all()
 
 
-def rational(zeros, poles):
+def rational(zeros, poles, focal=200.0, cx=125.0):
     """The lens of a polynomial in r^2 over another."""
-    numerator, denominator = (Polynomial.fromroots(roots) / Polynomial.fromroots(roots)(0) for roots in (zeros, poles))
-    k1, k2, k3 = (*numerator.coef[1:], 0, 0)[:3]
-    k4, k5, k6 = (*denominator.coef[1:], 0, 0)[:3]
-    return Camera(250, 250, 200, 200, 125, 125, "rational_polynomial", (k1, k2, 0.001, -0.001, k3, k4, k5, k6))
+    k1, k2, k3, k4, k5, k6 = (
+        coefficient
+        for roots in (zeros, poles)
+        for coefficient in (*(Polynomial.fromroots(roots) / Polynomial.fromroots(roots)(0)).coef[1:], 0, 0)[:3]
+    )
+    lens = (k1, k2, 0.001, -0.001, k3, k4, k5, k6)
+    return Camera(250, 250, focal, focal, cx, 125, "rational_polynomial", lens)
 
 
-def test_a_pole_in_the_picture_with_a_zero_beside_it_is_no_end_of_the_lens():
-    whole, factory = rational([20], [30]), rational([20, 0.4], [30, 0.401])
+@pytest.mark.parametrize(
+    ("zeros", "poles", "pair", "focal", "cx"),
+    [
+        ([20], [30], 0.4, 200.0, 125.0),
+        ([20], [30], 1.2, 200.0, 30.0),  # in view on one side only
+        # Barrel distortion: the corner is at r^2 = 0.96 as the lens bends it, and at 2.7 in truth.
+        ([40], [40, -4], 1.3, 180.0, 125.0),
+    ],
+)
+def test_a_pole_in_the_picture_with_a_zero_beside_it_is_no_end_of_the_lens(zeros, poles, pair, focal, cx):
+    whole = rational(zeros, poles, focal, cx)
+    factory = rational([*zeros, pair], [*poles, pair * 1.0025], focal, cx)
     assert np.isfinite(factory.rays()).all()
-    directions = np.random.default_rng(0).uniform(-0.6, 0.6, (2000, 2))
+    directions = np.random.default_rng(0).uniform(-1.1, 1.1, (2000, 2))
     points = np.concatenate([directions, np.ones((2000, 1))], 1)
     np.testing.assert_allclose(factory.project(points), whole.project(points), atol=1e-6)
-    # One that is beyond the picture changes nothing there, and two that lie apart are a lens that ends.
-    assert np.isfinite(rational([20, 4], [30, 4.01]).rays()).all()
+
+
+def test_a_pole_beyond_the_picture_is_part_of_the_lens_and_one_apart_from_zeros_its_end():
+    beyond = rational([20, 4], [30, 4.01])
+    assert np.isfinite(beyond.rays()).all()
+    directions = np.random.default_rng(0).uniform(-0.9, 0.9, (2000, 2))
+    pixels = beyond.project(np.concatenate([directions, np.ones((2000, 1))], 1))
+    np.testing.assert_allclose(pixels, formula(directions, beyond), atol=1e-9)
     assert np.isnan(rational([20, 0.4], [30, 0.45]).rays()).any()
 
 
