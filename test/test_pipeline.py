@@ -136,6 +136,33 @@ def test_a_model_without_eyes_is_no_surer_for_a_picture():
     np.testing.assert_array_equal(blind.confidence, seeing.confidence)
 
 
+@pytest.mark.parametrize("decimation", [1, 2])
+def test_the_calibration_sees_the_picture_that_the_network_saw(monkeypatch, decimation):
+    size = 30 // decimation, 40 // decimation
+    network = Answers(np.full(size, 5.0), np.ones(size))
+    network.uses_initial_depth = False
+    completer = completer_of(network, monkeypatch, decimation=decimation)
+    seen = []
+
+    def calibration(depth, confidence, sparse_depth, image):
+        seen.append(image)
+        return 0.5 * confidence
+
+    completer.calibration = calibration
+    picture = np.full((30, 40, 3), 80, np.uint8)
+    assert (completer(picture, sparse()).confidence == 0.5).all()
+    assert seen[0].shape == (*size, 3) and (seen[0] == 80).all()
+
+
+def test_confidence_is_linear_between_the_cells_of_a_decimated_image(monkeypatch):
+    confidence = np.tile(np.linspace(0.1, 0.9, 20) ** 3, (15, 1))
+    network = Answers(np.full((15, 20), 5.0), confidence)
+    network.uses_initial_depth = False
+    completion = completer_of(network, monkeypatch, decimation=2)(np.zeros((30, 40, 3), np.uint8), sparse())
+    expected = np.interp(np.arange(40), 2 * np.arange(20) + 0.5, confidence[0])
+    np.testing.assert_allclose(completion.confidence, np.tile(expected, (30, 1)), rtol=1e-5)
+
+
 @pytest.mark.filterwarnings("error")
 def test_pictures_that_must_not_be_written_to(completer):
     picture = np.zeros((30, 40, 3), np.uint8)

@@ -17,8 +17,13 @@ _COEFFICIENTS: Final = {"none": (0,), "plumb_bob": (4, 5), "rational_polynomial"
 
 # A pole and a zero of a rational lens this close, relative to the pole, are one accident of its fit.
 _ACCIDENTAL: Final = 0.01
-# A pixel has a ray if projecting that ray comes back to it within this many pixels.
+# A pixel has a ray if projecting that ray comes back to it within this many pixels,
 _INVERSE_TOLERANCE: Final = 0.05
+# and the search for it ends at this many, or after so many steps.
+_INVERSE_PRECISION: Final = 1e-6
+_INVERSE_STEPS: Final = 20
+# Tangential distortion and the like bring no pixel into the lens circle that is this many times its radius away.
+_INVERSE_MARGIN: Final = 1.2
 
 
 @dataclass(frozen=True)
@@ -198,24 +203,30 @@ def _effective_distortion(camera: Camera) -> NDArray[np.float64]:
     """The distortion, less what of a rational lens has no meaning within the picture.
 
     The fits of some factories have a pole in view with a zero right beside it. Both cancel but at that radius, where
-    they throw points anywhere and the lens would seem to end.
+    they throw points anywhere and the lens would seem to end. A pair beyond the picture has a part in the fit.
     """
     stated = np.array(camera.distortion)
     if camera.distortion_model != "rational_polynomial":
         return stated
     k1, k2, _, _, k3, k4, k5, k6 = stated[:8]
     zeros, poles = (Polynomial([1, *each]).trim().roots() for each in ((k1, k2, k3), (k4, k5, k6)))
-    corner = np.hypot(
-        max(camera.cx, camera.width - camera.cx) / camera.fx, max(camera.cy, camera.height - camera.cy) / camera.fy
-    )
-    for pole in poles[(np.abs(poles.imag) < 1e-9) & (poles.real > 0) & (poles.real < corner**2)]:
+    for pole in poles[(np.abs(poles.imag) < 1e-9) & (poles.real > 0)]:
         beside = np.abs(zeros - pole) < _ACCIDENTAL * abs(pole)
         if beside.any():
-            zeros = np.delete(zeros, beside.argmax())
-            poles = poles[poles != pole]
-            (k1, k2, k3), (k4, k5, k6) = (_from_roots(each) for each in (zeros, poles))
-            stated[[0, 1, 4, 5, 6, 7]] = k1, k2, k3, k4, k5, k6
+            without = stated.copy()
+            without[[0, 1, 4]] = _from_roots(np.delete(zeros, beside.argmax()))
+            without[[5, 6, 7]] = _from_roots(poles[poles != pole])
+            lens = replace(camera, distortion=tuple(without))
+            if not _farthest_view(lens) ** 2 < pole.real:
+                return _effective_distortion(lens)  # where there may be another
     return stated
+
+
+def _farthest_view(camera: Camera) -> float:
+    """The radius hypot(x/z, y/z) in the picture's farthest corner; NaN if the lens does not reach all of them."""
+    right, bottom = camera.width - 1, camera.height - 1
+    corners = np.array([(0, 0), (right, 0), (0, bottom), (right, bottom)], np.float64)
+    return float(np.hypot(*_undistort(corners, camera).T).max())
 
 
 def _from_roots(roots: NDArray[np.complexfloating]) -> NDArray[np.float64]:
@@ -225,22 +236,31 @@ def _from_roots(roots: NDArray[np.complexfloating]) -> NDArray[np.float64]:
     return np.pad(factors, (0, 3 - len(factors)))
 
 
+def _radial_polynomials(camera: Camera) -> tuple[Polynomial, Polynomial]:
+    """N and D of what of the distortion depends on the radius alone.
+
+    It is theta_d = theta N(theta^2) / D for a fisheye, with D = 1; r_d = r N(r^2) / D(r^2) for other lenses.
+    """
+    coefficients = _effective_distortion(camera)
+    if camera.distortion_model == "equidistant":
+        return Polynomial([1, *coefficients]), Polynomial([1])
+    k1, k2, _, _, k3, k4, k5, k6 = (*coefficients, 0.0, 0.0, 0.0, 0.0)[:8]
+    return Polynomial([1, k1, k2, k3]), Polynomial([1, k4, k5, k6])
+
+
 @lru_cache(maxsize=32)
 def _field_of_view(camera: Camera) -> float:
     """The radius hypot(x/z, y/z) up to which the distorted radius grows with the undistorted one."""
     if not camera.is_distorted:
         return np.inf
-    if camera.distortion_model == "equidistant":
-        # theta_d = theta (1 + k1 theta^2 + k2 theta^4 + k3 theta^6 + k4 theta^8); its derivative, in theta^2
-        k1, k2, k3, k4 = _effective_distortion(camera)
-        angle = np.sqrt(_first_positive_root(Polynomial([1, 3 * k1, 5 * k2, 7 * k3, 9 * k4])))
-        return float(np.tan(angle)) if angle < np.pi / 2 else np.inf
-    # r_d = r N(s) / D(s) with s = r^2; d r_d / dr = [(N + 2 s N') D - 2 s N D'] / D^2
-    k1, k2, _, _, k3, k4, k5, k6 = (*_effective_distortion(camera), 0.0, 0.0, 0.0, 0.0)[:8]
-    numerator, denominator = Polynomial([1, k1, k2, k3]), Polynomial([1, k4, k5, k6])
+    numerator, denominator = _radial_polynomials(camera)
+    # of r N(s) / D(s) with s = r^2 by r: [(N + 2 s N') D - 2 s N D'] / D^2
     two_s = Polynomial([0, 2])
     derivative = (numerator + two_s * numerator.deriv()) * denominator - two_s * numerator * denominator.deriv()
-    return float(np.sqrt(min(_first_positive_root(derivative), _first_positive_root(denominator))))
+    limit = np.sqrt(min(_first_positive_root(derivative), _first_positive_root(denominator)))
+    if camera.distortion_model == "equidistant":
+        return float(np.tan(limit)) if limit < np.pi / 2 else np.inf
+    return float(limit)
 
 
 def _first_positive_root(polynomial: Polynomial) -> float:
@@ -264,20 +284,35 @@ def _rays(camera: Camera) -> NDArray[np.float32]:
 
 
 def _undistort(pixels: NDArray[np.float64], camera: Camera) -> NDArray[np.float64]:
-    """(N, 2) pixels -> (N, 2) directions x/z, y/z; NaN where there is none."""
-    coefficients = _effective_distortion(camera)
-    if camera.distortion_model == "equidistant":
-        rays = cv2.fisheye.undistortPoints(pixels[:, None], camera.matrix, coefficients)
-    else:
-        # OpenCV stops after 5 iterations by default, pixels away from the solution at the edge of a wide lens.
-        # OpenCV 4 has a second name for the function that takes the criteria.
-        undistort = getattr(cv2, "undistortPointsIter", cv2.undistortPoints)
-        precise = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-6)
-        rays = undistort(pixels[:, None], camera.matrix, coefficients, R=None, P=None, criteria=precise)
-    rays = np.asarray(rays, np.float64).reshape(-1, 2)
-    # Neither function says where it found no solution, so project back and look.
-    seen = np.hypot(*rays.T) < _field_of_view(camera)
-    error = np.full(len(pixels), np.inf)
-    error[seen] = np.abs(_distort(rays[seen], camera) - pixels[seen]).max(1)
-    rays[~(error < _INVERSE_TOLERANCE)] = np.nan
+    """(N, 2) pixels -> (N, 2) directions x/z, y/z; NaN where there is none.
+
+    OpenCV's own inverses find none at the rim of wide lenses that have one: that of a fisheye ends where the distorted
+    angle is 90 degrees, the other does not converge.
+    """
+    focal, centre = np.array([camera.fx, camera.fy]), np.array([camera.cx, camera.cy])
+    angles, radii = _radial_table(camera)
+    rays, apart = np.empty(pixels.shape), np.full(len(pixels), np.inf)
+    bent = (pixels - centre) / focal
+    inexact = np.flatnonzero(np.hypot(*bent.T) < _INVERSE_MARGIN * radii[-1])
+    bent = bent[inexact]
+    # The table undoes what depends on the radius alone. The rest is small, tangential distortion above all: by as much
+    # as the projected ray misses its pixel, the next one is taken from farther on.
+    for _ in range(_INVERSE_STEPS):
+        radius = np.hypot(*bent.T)
+        ratio = np.tan(np.interp(radius, radii, angles)) / np.maximum(radius, np.finfo(float).tiny)
+        rays[inexact] = bent * ratio[:, None]
+        error = pixels[inexact] - _distort(rays[inexact], camera)
+        apart[inexact] = np.abs(error).max(1)
+        more = apart[inexact] > _INVERSE_PRECISION
+        bent, inexact = (bent + error / focal)[more], inexact[more]
+    rays[apart > _INVERSE_TOLERANCE] = np.nan
     return rays
+
+
+def _radial_table(camera: Camera) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(M,) angles off the axis, radians, over the field of view, and the (M,) growing radii r_d that they come to."""
+    # By a hundredth of a pixel short of its end, where the tangent of 90 degrees or a pole is.
+    angles = np.linspace(0, np.arctan(_field_of_view(camera)) * (1 - 1e-5), 4096)
+    numerator, denominator = _radial_polynomials(camera)
+    radii = angles if camera.distortion_model == "equidistant" else np.tan(angles)
+    return angles, radii * numerator(radii**2) / denominator(radii**2)

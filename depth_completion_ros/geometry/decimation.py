@@ -44,12 +44,16 @@ def decimate_depth(depth: NDArray[np.float32], decimation: int) -> NDArray[np.fl
 def enlarge_depth(depth: Tensor, decimation: int, size: tuple[int, ...]) -> Tensor:
     """An (h, w) depth at the full (H, W) ``size``: NaN and infinity stay, and nothing lies between two surfaces.
 
-    Inverse depth is linear on planes, and so it is interpolated; where it bends, as at edges, a cell keeps one depth.
+    Inverse depth is linear on planes, and so it is interpolated, and goes on to the rim from the outermost centres of
+    cells; where it bends, as at edges, a cell keeps one depth.
     """
     inverse = 1 / depth
-    smooth = _bend(inverse) <= _BEND * inverse  # not where a neighbour is NaN, either
+    framed = _framed(inverse).clamp(min=0)  # ground ends at the horizon
+    smooth = _bend(framed) <= _BEND * inverse  # not where a neighbour is NaN, either
+    whole = _interpolated(framed, decimation, tuple(decimation + length for length in size))
+    plane = whole[decimation:, decimation:]
     own = _repeated(depth, decimation, size)
-    return torch.where(_repeated(smooth, decimation, size), 1 / _interpolated(inverse, decimation, size), own)
+    return torch.where(_repeated(smooth, decimation, size), 1 / plane, own)
 
 
 def enlarge_confidence(confidence: Tensor, decimation: int, size: tuple[int, ...]) -> Tensor:
@@ -57,16 +61,27 @@ def enlarge_confidence(confidence: Tensor, decimation: int, size: tuple[int, ...
     return _interpolated(confidence.nan_to_num(0.0), decimation, size)
 
 
-def _bend(values: Tensor) -> Tensor:
-    """(h, w) by how much a cell and those around it leave a plane: the largest of its second differences."""
+def _framed(values: Tensor) -> Tensor:
+    """(h + 2, w + 2): values with a rim around them, where they go on as before it."""
     framed = functional.pad(values[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
-    # Beyond the rim it goes on as before it.
     framed[0], framed[-1] = 2 * framed[1] - framed[2], 2 * framed[-2] - framed[-3]
     framed[:, 0], framed[:, -1] = 2 * framed[:, 1] - framed[:, 2], 2 * framed[:, -2] - framed[:, -3]
-    rows, columns = framed.diff(n=2, dim=0)[:, 1:-1], framed.diff(n=2, dim=1)[1:-1]
+    return framed
+
+
+def _bend(framed: Tensor) -> Tensor:
+    """(h, w) by how much a cell and those around it leave a plane, of framed values: the largest second difference.
+
+    At the rim, where one neighbour is but made up, it is no less than that of the other.
+    """
+    rows, columns = framed.diff(n=2, dim=0)[:, 1:-1].abs(), framed.diff(n=2, dim=1)[1:-1].abs()
+    if len(rows) > 1:
+        rows[0], rows[-1] = rows[1], rows[-2]
+    if columns.shape[1] > 1:
+        columns[:, 0], columns[:, -1] = columns[:, 1], columns[:, -2]
     corners = framed.diff(dim=0).diff(dim=1)  # of every four cells
     around = functional.max_pool2d(corners.abs()[None], 2, stride=1)[0]
-    return torch.maximum(torch.maximum(rows.abs(), columns.abs()), around)
+    return torch.maximum(torch.maximum(rows, columns), around)
 
 
 def _interpolated(values: Tensor, decimation: int, size: tuple[int, ...]) -> Tensor:

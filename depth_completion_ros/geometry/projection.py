@@ -18,6 +18,10 @@ _Array = TypeVar("_Array", NDArray[np.float32], Tensor)
 _RIGID_TOLERANCE = 1e-3
 # A measurement is behind another if that one is nearer than this part of its depth.
 HIDDEN_RATIO = 0.85
+# LiDAR and camera of one vehicle stand no farther apart than this, in metres: decimetres on robots, nearly one where a
+# LiDAR on the roof serves cameras all around. What an extrinsic says beyond is no lever arm: clouds in the frame of
+# the vehicle's base or of a map have lost where their LiDAR was, and the distance to that frame is no parallax.
+_LONGEST_BASELINE = 1.0
 # How far sideways a hiding surface has to continue, in pixels.
 _SIDE_COLUMNS = 5
 
@@ -70,7 +74,8 @@ def remove_hidden(sparse_depth: _Array, camera: Camera, extrinsic: ArrayLike) ->
     there are others at less than 85 % of its depth, where
 
     * on one side the parallax between sensor and camera, f |t| (1 / z_near - 1 / z_far) pixels at most, is enough
-      to have moved the nearer one across (else the LiDAR would have seen the two in the same order), and
+      to have moved the nearer one across (else the LiDAR would have seen the two in the same order); |t| counts up
+      to a metre, as clouds that a driver has moved to another frame do not tell where the LiDAR is; and
     * on the other, to show that the surface goes on there, the nearer one is within 5 columns, or within 1.5 times
       the distance between scan lines as found in the image: so 4 lines work as well as 64.
 
@@ -80,7 +85,7 @@ def remove_hidden(sparse_depth: _Array, camera: Camera, extrinsic: ArrayLike) ->
     Args:
         sparse_depth: (H, W) float32 metres, 0 = not measured; an array or a tensor.
         camera: the camera it was projected into.
-        extrinsic: (4, 4) rigid transform, sensor frame -> optical frame of the camera.
+        extrinsic: (4, 4) rigid transform, the sensor's own frame -> optical frame of the camera.
 
     Returns:
         The same with the hidden measurements set to 0; of the same type and device.
@@ -93,7 +98,7 @@ def remove_hidden(sparse_depth: _Array, camera: Camera, extrinsic: ArrayLike) ->
             f"sparse depth is {tuple(sparse_depth.shape)}, expected {(camera.height, camera.width)} like the camera"
         )
     baseline = float(np.linalg.norm(rigid_transform(extrinsic)[:3, 3]))
-    parallax = max(camera.fx, camera.fy) * baseline
+    parallax = max(camera.fx, camera.fy) * min(baseline, _LONGEST_BASELINE)
     if isinstance(sparse_depth, Tensor):
         return _remove_hidden(sparse_depth, parallax)
     return _remove_hidden(_tensor(sparse_depth), parallax).numpy()

@@ -28,6 +28,7 @@ from depth_completion_ros.message_arrays import (
 )
 from depth_completion_ros.ros.diagnostics import Diagnostics
 from depth_completion_ros.ros.extrinsics import Extrinsics, MissingExtrinsicError
+from depth_completion_ros.ros.messages import header as header_of
 from depth_completion_ros.ros.messages import nanoseconds
 from depth_completion_ros.ros.settings import CompletionSettings
 from depth_completion_ros.ros.synchronizer import LAGS, Synchronizer
@@ -123,7 +124,8 @@ class Inputs:
         """Decodes a set of messages.
 
         Returns:
-            The frame, and the header of what is made from it: the image's stamp and the camera's optical frame.
+            The frame, and the header of what is made from it: the image's stamp and the camera's optical frame. While
+            a camera is silent, the stamp is that at which an image would belong to the sensor's message.
 
         Raises:
             InputFault: a message cannot be decoded, or does not fit the others.
@@ -132,7 +134,7 @@ class Inputs:
         sensor = given["sensor"]
         info = self._camera.get()
         camera = self._camera.describes(info, self._settings.rectified)
-        header = Header(stamp=sensor.header.stamp, frame_id=info.header.frame_id)
+        header = header_of(self._stamp(sensor), info.header.frame_id)
         content: dict[str, Any] = {}
         if "image" in given:
             header = given["image"].header
@@ -271,7 +273,7 @@ class Inputs:
         elif not any(self.synchronizer.unmatched):
             self._diagnostics.cleared(("synchronisation",))
         if name == "sensor" and self._goes_without_image():
-            self._alone = nanoseconds(message.header.stamp)
+            self._alone = self._stamp(message)
             self.synchronizer.take(self._inputs.index(name), message)
             self._deliver((None, message))
 
@@ -279,6 +281,11 @@ class Inputs:
         """Hands on a set, unless it is older than what was handed on without an image: stamps do not run back."""
         if self._alone is None or nanoseconds(messages[0].header.stamp) > self._alone:
             self._deliver(messages)
+
+    def _stamp(self, sensor: Any) -> int:
+        """Nanoseconds at which the sensor measured: by the images' clock where there are any, else by its own."""
+        offset = round(self._settings.depth_offset * 1e9) if self._settings.use_image else 0
+        return nanoseconds(sensor.header.stamp) + offset
 
     def _goes_without_image(self) -> bool:
         return self._image_optional and self.synchronizer.silent(0)

@@ -72,10 +72,14 @@ def camera_info_message(camera: Camera, header: Header) -> CameraInfo:
 
 
 def cloud_message(points: NDArray[np.float32], header: Header, *, rings: NDArray | None = None) -> PointCloud2:
-    """(N, 3) float32 points, with their (N,) laser rings if known, as an unorganised cloud."""
+    """(N, 3) float32 points, with their (N,) laser rings if known, as an unorganised cloud.
+
+    Points of ring -1, which means none, are left out.
+    """
     fields = [_field("x", 0), _field("y", 4), _field("z", 8)]
     if rings is None:
         return _cloud(points, fields, header)
+    points, rings = points[rings >= 0], rings[rings >= 0]  # -1 is no uint16
     cloud = np.empty(len(points), np.dtype([("xyz", np.float32, 3), ("ring", np.uint16)]))
     cloud["xyz"], cloud["ring"] = points, rings
     return _cloud(cloud[:, None], [*fields, _field("ring", 12, PointField.UINT16)], header)

@@ -87,6 +87,9 @@ def test_what_the_lens_can_not_see_has_no_pixel(lens):
         ("plumb_bob", (0.5, -0.1, 0, 0), np.sqrt(1.5 + np.sqrt(1.5**2 + 2))),  # 1 + 1.5 s - 0.5 s^2 = 0
         ("rational_polynomial", (0, 0, 0, 0, 0, -0.25, 0, 0), 2.0),  # the pole of 1 / (1 - r^2 / 4)
         ("equidistant", (-0.2, 0, 0, 0), np.tan(np.sqrt(1 / 0.6))),
+        ("equidistant", (0, -0.2, 0, 0), np.tan(1.0)),
+        ("equidistant", (0, 0, -0.2, 0), np.tan((1 / 1.4) ** (1 / 6))),  # 1 - 0.2 * 7 theta^6 = 0
+        ("equidistant", (0, 0, 0, -0.2), np.tan((1 / 1.8) ** (1 / 8))),  # 1 - 0.2 * 9 theta^8 = 0
         ("equidistant", (0, 0, 0, 0), np.inf),
     ],
 )
@@ -98,22 +101,41 @@ def test_the_field_of_view_ends_where_the_distortion_turns_back(model, distortio
         assert np.isnan(camera.project(np.array([[limit * 1.001, 0, 1], [0, -limit * 100, 1]]))).all()
 
 
-def rational(zeros, poles):
+def rational(zeros, poles, focal=200.0, cx=125.0):
     """The lens of a polynomial in r^2 over another."""
-    numerator, denominator = (Polynomial.fromroots(roots) / Polynomial.fromroots(roots)(0) for roots in (zeros, poles))
-    k1, k2, k3 = (*numerator.coef[1:], 0, 0)[:3]
-    k4, k5, k6 = (*denominator.coef[1:], 0, 0)[:3]
-    return Camera(250, 250, 200, 200, 125, 125, "rational_polynomial", (k1, k2, 0.001, -0.001, k3, k4, k5, k6))
+    k1, k2, k3, k4, k5, k6 = (
+        coefficient
+        for roots in (zeros, poles)
+        for coefficient in (*(Polynomial.fromroots(roots) / Polynomial.fromroots(roots)(0)).coef[1:], 0, 0)[:3]
+    )
+    lens = (k1, k2, 0.001, -0.001, k3, k4, k5, k6)
+    return Camera(250, 250, focal, focal, cx, 125, "rational_polynomial", lens)
 
 
-def test_a_pole_in_the_picture_with_a_zero_beside_it_is_no_end_of_the_lens():
-    whole, factory = rational([20], [30]), rational([20, 0.4], [30, 0.401])
+@pytest.mark.parametrize(
+    ("zeros", "poles", "pair", "focal", "cx"),
+    [
+        ([20], [30], 0.4, 200.0, 125.0),
+        ([20], [30], 1.2, 200.0, 30.0),  # in view on one side only
+        # Barrel distortion: the corner is at r^2 = 0.96 as the lens bends it, and at 2.7 in truth.
+        ([40], [40, -4], 1.3, 180.0, 125.0),
+    ],
+)
+def test_a_pole_in_the_picture_with_a_zero_beside_it_is_no_end_of_the_lens(zeros, poles, pair, focal, cx):
+    whole = rational(zeros, poles, focal, cx)
+    factory = rational([*zeros, pair], [*poles, pair * 1.0025], focal, cx)
     assert np.isfinite(factory.rays()).all()
-    directions = np.random.default_rng(0).uniform(-0.6, 0.6, (2000, 2))
+    directions = np.random.default_rng(0).uniform(-1.1, 1.1, (2000, 2))
     points = np.concatenate([directions, np.ones((2000, 1))], 1)
     np.testing.assert_allclose(factory.project(points), whole.project(points), atol=1e-6)
-    # One that is beyond the picture changes nothing there, and two that lie apart are a lens that ends.
-    assert np.isfinite(rational([20, 4], [30, 4.01]).rays()).all()
+
+
+def test_a_pole_beyond_the_picture_is_part_of_the_lens_and_one_apart_from_zeros_its_end():
+    beyond = rational([20, 4], [30, 4.01])
+    assert np.isfinite(beyond.rays()).all()
+    directions = np.random.default_rng(0).uniform(-0.9, 0.9, (2000, 2))
+    pixels = beyond.project(np.concatenate([directions, np.ones((2000, 1))], 1))
+    np.testing.assert_allclose(pixels, formula(directions, beyond), atol=1e-9)
     assert np.isnan(rational([20, 0.4], [30, 0.45]).rays()).any()
 
 
@@ -147,6 +169,28 @@ def test_pixels_outside_the_lens_circle_have_no_ray():
     assert np.isfinite(rays[radius < 31]).all()
     assert np.isnan(rays[radius > 31.5]).all()
     np.testing.assert_allclose(np.hypot(*rays[32, 58]), np.tan(10 / 20), rtol=1e-6)
+
+
+WIDE = {
+    "a fisheye whose rim is beyond a distorted angle of 90 degrees": ("equidistant", (0.05, -0.01, 0.003, 0.0)),
+    "a wide lens": ("plumb_bob", (-0.28, 0.07, 0.0, 0.0)),
+    "a wide lens, not quite centred": ("plumb_bob", (-0.28, 0.07, 0.001, 0.0005)),
+}
+
+
+@pytest.mark.parametrize("lens", WIDE.values(), ids=WIDE)
+def test_pixels_at_the_rim_of_wide_lenses_have_a_ray(lens):
+    camera = camera_with(lens, 128, 96, 50.0)
+    v, u = np.mgrid[:96, :128]
+    pixels = np.stack([u.ravel(), v.ravel()], 1)
+    # up to where the formula puts what is seen at 89.5 degrees, or about as far off the axis as the lens sees
+    outermost = np.tan(np.radians(89.5)) if lens[0] == "equidistant" else 2.2
+    limit = (formula(np.array([[outermost, 0.0]]), camera)[0, 0] - camera.cx) / camera.fx
+    within = np.hypot(*((pixels - (camera.cx, camera.cy)) / (camera.fx, camera.fy)).T) < limit
+    assert within.sum() > 10_000
+    rays = camera.rays().reshape(-1, 2).astype(np.float64)
+    assert np.isfinite(rays[within]).all()
+    np.testing.assert_allclose(formula(rays[within], camera), pixels[within], atol=1e-3)
 
 
 def test_rays_are_computed_once_and_can_not_be_overwritten():

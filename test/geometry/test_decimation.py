@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from depth_completion_ros.geometry.decimation import (
@@ -38,9 +39,9 @@ def test_planes_stay_planes_and_edges_sharp():
     inverse = torch.from_numpy((1 / truth).reshape(20, 3, 30, 3).mean((1, 3)))
     depth = enlarge_depth(1 / inverse, 3, (59, 88)).numpy()
     assert depth.shape == (59, 88)
-    np.testing.assert_allclose(depth[2:27, 2:-2], truth[2:27, 2:86], rtol=1e-5)
-    np.testing.assert_allclose(depth[33:57, 2:-2], truth[33:57, 2:86], rtol=1e-5)
-    np.testing.assert_allclose(depth[27:33, 2:-2], truth[27:33, 2:86], rtol=0.02)  # that of the middle of a cell
+    np.testing.assert_allclose(depth[:27], truth[:27, :88], rtol=1e-5)
+    np.testing.assert_allclose(depth[33:], truth[33:59, :88], rtol=1e-5)
+    np.testing.assert_allclose(depth[27:33], truth[27:33, :88], rtol=0.02)  # that of the middle of a cell
 
 
 def test_ground_far_away_is_no_edge():
@@ -48,7 +49,24 @@ def test_ground_far_away_is_no_edge():
     rows = torch.arange(15.0, 75.0)[:, None].repeat(1, 30)
     truth = 1.65 * 721 / rows
     middles = 1 / (1 / truth).reshape(20, 3, 10, 3).mean((1, 3))
-    torch.testing.assert_close(enlarge_depth(middles, 3, (60, 30))[2:-2], truth[2:-2], rtol=1e-4, atol=0)
+    torch.testing.assert_close(enlarge_depth(middles, 3, (60, 30)), truth, rtol=1e-4, atol=0)
+
+
+def test_ground_in_sight_of_the_horizon_is_never_behind_the_camera():
+    inverse = torch.arange(1.0, 30.0, 4.0)[:, None].repeat(1, 5)  # so the horizon is within the first cell
+    depth = enlarge_depth(1 / inverse, 4, (32, 20))
+    assert (depth > 0).all() and (depth[:4] <= 2).all()
+    torch.testing.assert_close(depth[4:, 0], 1 / (torch.arange(4.0, 32.0) - 0.5), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_an_edge_beside_the_rim_is_no_slope_beyond_it(turns):
+    """The outermost cells are of a surface of their own, of which nothing else is to be seen."""
+    depth = torch.full((8, 8), 10.0)
+    depth[0] = 2.0
+    depth = torch.rot90(depth, turns)
+    expected = depth.repeat_interleave(2, 0).repeat_interleave(2, 1)
+    torch.testing.assert_close(enlarge_depth(depth, 2, (16, 16)), expected)
 
 
 def test_what_is_unknown_neither_spreads_nor_ends():

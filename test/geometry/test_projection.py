@@ -243,10 +243,10 @@ def slow_hidden(depth, parallax):
     return hidden
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_hidden_measurements_are_those_of_the_rule(seed):
+@pytest.mark.parametrize(("seed", "focal"), [(0, (30.0, 30.0)), (1, (30.0, 15.0)), (2, (15.0, 30.0))])
+def test_hidden_measurements_are_those_of_the_rule(seed, focal):
     rng = np.random.default_rng(seed)
-    camera = Camera(40, 30, 30.0, 30.0, 20.0, 15.0)
+    camera = Camera(40, 30, *focal, 20.0, 15.0)
     extrinsic = np.eye(4)
     extrinsic[:3, 3] = (0.1, -0.4, 0.2)
     depth = np.where(rng.uniform(size=(30, 40)) < 0.15, rng.uniform(1, 20, (30, 40)), 0).astype(np.float32)
@@ -321,6 +321,18 @@ def test_a_thin_pole_and_what_is_seen_beside_it_stay():
     assert len(pole) == 3 and not removed[:, pole][sparse[:, pole] == 6].any()
     beyond = np.setdiff1d(np.arange(320), np.arange(pole[0] - 1, pole[-1] + 2))
     assert not removed[:, beyond].any()
+
+
+@pytest.mark.parametrize("far", [3.0, 300.0])
+def test_clouds_in_the_frame_of_a_map_lose_little_more_than_those_in_the_lidars(far):
+    """Their transform does not tell where the LiDAR was, and so there is less to go by."""
+    sparse, kept, dense = scene([(4.0, -1.5, -0.2, -0.25, 1.5), (6.0, 0.8, 2.6, -0.2, 1.5)], 0.02)
+    in_map = np.eye(4)
+    in_map[:3, 3] = 0.0, 0.6 * far, -0.8 * far
+    moved = remove_hidden(sparse, VIEW, in_map)
+    visible = (sparse > 0) & (sparse < 1.2 * cv2.dilate(dense, np.ones((3, 3))))
+    assert not (moved > kept).any()
+    assert np.count_nonzero(moved[visible]) > 0.997 * np.count_nonzero(kept[visible])
 
 
 def test_a_sensor_in_the_cameras_place_sees_nothing_hidden():

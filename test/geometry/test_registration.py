@@ -84,6 +84,21 @@ def test_surfaces_are_not_joined_across_a_step():
     assert (registered[:, 35:37] == 0).all()
 
 
+@pytest.mark.parametrize(("focal", "joined"), [(20.0, True), (200.0, False)])
+def test_how_steep_a_surface_can_be_depends_on_the_pixels_that_sampled_it(focal, joined):
+    """Neighbours of 2 and 2.6 m are a slope in a coarse image and a step in a fine one, whatever the view is of."""
+    first = Camera(20, 20, focal, focal, 9.5, 9.5)
+    second = first.resize(80, 80) if joined else Camera(20, 20, 40.0, 40.0, 9.2, 9.5)
+    depth = np.full((20, 20), 2.0, np.float32)
+    depth[:, 10:] = 2.6
+    registered = register_depth(depth, first, second, np.eye(4))
+    if joined:  # the centres of the columns 9 and 10 are at 37.5 and 41.5
+        between = 1 / np.interp(np.arange(38, 42), [37.5, 41.5], [1 / 2.0, 1 / 2.6])
+        np.testing.assert_allclose(registered[40, 38:42], between, rtol=0.05)
+    else:  # both are seen in one pixel, and the nearer one hides the other
+        assert set(np.unique(registered.round(6))) == {0, 2, np.float32(2.6)}
+
+
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf, -1.0])
 def test_what_was_not_measured_stays_empty(value):
     assert not register_depth(np.full((90, 120), value, np.float32), TOF, COLOUR, EXTRINSIC).any()

@@ -76,6 +76,13 @@ def test_clouds_come_back(rings):
     np.testing.assert_array_equal(np.stack([read[name] for name in "xyz"], -1).reshape(-1, 3), points)
 
 
+def test_points_of_no_ring_are_left_out():
+    points = np.array([[1, 2, 3], [np.nan, np.nan, np.nan], [7, 8, 9]], np.float32)
+    got_points, got_rings = cloud_points(cloud_message(points, HEADER, rings=np.array([3, -1, 0])))
+    np.testing.assert_array_equal(got_points, points[[0, 2]])
+    np.testing.assert_array_equal(got_rings, [3, 0])
+
+
 def test_an_empty_cloud():
     points, _ = cloud_points(cloud_message(np.empty((0, 3), np.float32), HEADER))
     assert points.shape == (0, 3)

@@ -43,8 +43,8 @@ _LATCHED: Final = Qos(
 def write_bag(path: str | os.PathLike[str], frames: Iterable[Frame], storage: str = "mcap") -> int:
     """Writes frames to a new rosbag2 folder, from which :class:`BagSource` reads the same arrays.
 
-    Depth and ground truth are stored as 32FC1, and everything of a frame is recorded at its stamp. If a frame cannot
-    be read or written, the unfinished bag is removed.
+    Depth and ground truth are stored as 32FC1, and everything of a frame is recorded at its stamp. Points of ring -1,
+    which means none, are left out. If a frame cannot be read or written, the unfinished bag is removed.
 
     Args:
         path: the folder to make.
@@ -167,6 +167,8 @@ class _MessageWriter:
         self._write(topic, message, stamp)
 
     def _write_cloud(self, points: NDArray[np.float32], rings: NDArray[np.integer] | None, stamp: int) -> None:
+        if rings is not None:  # a point of ring -1, "none", is none: -1 is no uint16
+            points, rings = points[rings >= 0], rings[rings >= 0]
         # The ring is a uint16, as Velodyne's driver writes it.
         fields: list[tuple[str, Any]] = [("x", np.float32), ("y", np.float32), ("z", np.float32)]
         if rings is not None:

@@ -47,6 +47,14 @@ def test_points_that_are_not_numbers(tmp_path, frames):
     assert_same(next(iter(BagSource(tmp_path / "bag"))), replace(frames[0], points=points))
 
 
+def test_points_of_no_ring_are_left_out(tmp_path, frames):
+    points, rings = frames[0].points.copy(), frames[0].rings.astype(np.int64)
+    points[3], rings[3] = np.nan, -1
+    write_bag(tmp_path / "bag", [replace(frames[0], points=points, rings=rings)])
+    known = replace(frames[0], points=np.delete(points, 3, 0), rings=np.delete(rings, 3))
+    assert_same(next(iter(BagSource(tmp_path / "bag"))), known)
+
+
 def test_registered_depth_with_a_camera_of_its_own_for_every_frame(tmp_path, frames):
     registered = [
         replace(
