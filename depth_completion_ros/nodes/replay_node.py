@@ -107,7 +107,8 @@ class ReplayNode(Node):
 
         Raises:
             TimeoutError: nobody listens.
-            ValueError: the sensor is elsewhere in one frame than in those before, which no completion node expects.
+            ValueError: no frame can be played, or the sensor is elsewhere in one frame than in those before, which no
+                completion node expects.
         """
         lost = total = 0
         pace: _Pace | None = None
@@ -133,6 +134,8 @@ class ReplayNode(Node):
                     f"frame {item.name}: no completion within {self.settings.frame_timeout:g} s, going on without"
                 )
                 lost += 1
+        if pace is None:  # so nobody was waited for, who could hear that this is the end
+            raise ValueError(f"no frame of {self.settings.source} can be played")
         self._finished.publish(UInt32(data=total))
         self._wait_for_delivery()
         return lost

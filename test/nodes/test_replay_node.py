@@ -75,6 +75,15 @@ def test_a_node_that_is_introduced_gets_the_first_frame(make_robot):
         listener.destroy_node()
 
 
+def test_a_recording_of_which_no_frame_can_be_played_ends_with_an_error_at_once(domain, tmp_path):
+    image = np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8)
+    write_bag(tmp_path / "bag", [Frame(10**9, CAMERA, image=image, points=plane(), rings=np.arange(len(plane())) % 2)])
+    process = replay(tmp_path / "bag", lines=4, start_timeout=60.0)  # and nobody listens
+    assert process.popen.wait(30) == 2
+    process.wait_for_line(f"replay_node: no frame of {tmp_path / 'bag'} can be played")
+    assert "Traceback" not in process.log()
+
+
 def test_a_scan_with_fewer_lines_than_asked_for_is_left_out(robot, tmp_path):
     size = (CAMERA.height, CAMERA.width)
     frames = []
