@@ -4,9 +4,11 @@ ros2 launch depth_completion_ros live.launch.py config:=my_robot.yaml image:=/ca
     camera_info:=/camera/camera_info points:=/lidar/points
 """
 
+import os
+
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -35,6 +37,7 @@ def generate_launch_description() -> LaunchDescription:
                 DeclareLaunchArgument(name, default_value=default, description=description)
                 for name, (default, description) in arguments.items()
             ),
+            OpaqueFunction(function=check),
             Node(
                 package=PACKAGE,
                 executable="completion_node",
@@ -58,3 +61,10 @@ def generate_launch_description() -> LaunchDescription:
             ),
         ]
     )
+
+
+def check(context: LaunchContext) -> None:
+    """Refuses a config that is not there: launch would start the robot with the built-in defaults."""
+    config = LaunchConfiguration("config").perform(context)
+    if not os.path.isfile(config):
+        raise RuntimeError(f"config:={config}: no such file")

@@ -159,6 +159,19 @@ def test_arguments_are_described():
         assert f"'{name}'" in launch.text
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("live.launch.py", "config:=nowhere.yaml"), "config:=nowhere.yaml: no such file"),
+    ],
+)
+def test_what_is_written_wrong_starts_nothing(arguments, message):
+    launch = Launch(*arguments)
+    assert launch.wait(60) == 1, launch.text
+    assert message in launch.text
+    assert "process started" not in launch.text and "Traceback" not in launch.text
+
+
 def test_live_starts_a_node_for_a_robot_from_its_config(tmp_path):
     config = tmp_path / "robot.yaml"
     config.write_text("/**:\n  ros__parameters:\n    model: classical\n    slop: 0.025\n")
