@@ -23,10 +23,10 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from depth_completion_ros.datasets import open_source, source_and_options
 from depth_completion_ros.frame import Frame
+from depth_completion_ros.ros.command_line import PACKAGE, refuse_unknown_arguments
 from depth_completion_ros.ros.running import fast_dds_profiles
 from depth_completion_ros.shipped import AUTO, default_model, sensors_of
 
-PACKAGE = "depth_completion_ros"
 # Lockstep must not lose a message between processes, so the sensor topics are reliable here.
 RELIABLE = {
     f"qos_overrides./{topic}.subscription.reliability": "reliable"
@@ -62,6 +62,7 @@ def generate_launch_description() -> LaunchDescription:
 
 def launch_nodes(context: LaunchContext) -> list:
     """Replay, completion and evaluation, with RViz if it was asked for."""
+    refuse_unknown_arguments(__file__, context.argv, ARGUMENTS)
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     # What a parameter must say where tf2 is not installed: where the sensor is, and of what kind.
     path, options = source_and_options(value["dataset"])

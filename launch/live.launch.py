@@ -13,7 +13,7 @@ from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-PACKAGE = "depth_completion_ros"
+from depth_completion_ros.ros.command_line import PACKAGE, refuse_unknown_arguments
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -37,7 +37,7 @@ def generate_launch_description() -> LaunchDescription:
                 DeclareLaunchArgument(name, default_value=default, description=description)
                 for name, (default, description) in arguments.items()
             ),
-            OpaqueFunction(function=check),
+            OpaqueFunction(function=check, args=[list(arguments)]),
             Node(
                 package=PACKAGE,
                 executable="completion_node",
@@ -63,8 +63,12 @@ def generate_launch_description() -> LaunchDescription:
     )
 
 
-def check(context: LaunchContext) -> None:
-    """Refuses a config that is not there: launch would start the robot with the built-in defaults."""
+def check(context: LaunchContext, declared: list[str]) -> None:
+    """Refuses what launch would pass over, and start the robot with what was not meant.
+
+    Misspelt arguments are ignored; with a config that is not there, the built-in defaults count.
+    """
+    refuse_unknown_arguments(__file__, context.argv, declared)
     config = LaunchConfiguration("config").perform(context)
     if not os.path.isfile(config):
         raise RuntimeError(f"config:={config}: no such file")

@@ -163,6 +163,8 @@ def test_arguments_are_described():
     ("arguments", "message"),
     [
         (("live.launch.py", "config:=nowhere.yaml"), "config:=nowhere.yaml: no such file"),
+        (("live.launch.py", "sensor:=depth"), "live.launch.py has no argument sensor; it has config, image, "),
+        (("kitti.launch.py", "datset:=synthetic"), "kitti.launch.py has no argument datset; it has dataset, model, "),
     ],
 )
 def test_what_is_written_wrong_starts_nothing(arguments, message):
