@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, get_type_hints
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -19,6 +19,9 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 T = TypeVar("T")
+
+_QOS_OVERRIDES = "qos_overrides."  # which publishers and subscriptions declare when they are made
+_OF_ROS = ("use_sim_time", "start_type_description_service")  # some releases have them, and others ignore them
 
 _TYPES: dict[Any, Parameter.Type] = {
     bool: Parameter.Type.BOOL,
@@ -71,8 +74,9 @@ def declare(
 ) -> T:
     """Declares every field of ``settings_type`` on ``node`` and returns their values.
 
-    Later changes are validated alike; while ``is_running()`` only live ones are taken, others are refused with a
-    reason. ``on_change`` gets the new settings after each change.
+    A parameter that somebody sets but nobody declares is warned of. Later changes are validated alike; while
+    ``is_running()`` only live ones are taken, others are refused with a reason. ``on_change`` gets the new settings
+    after each change.
 
     Raises:
         ValueError: an overridden value is out of range, or of the wrong type; the message names the parameter.
@@ -82,6 +86,9 @@ def declare(
     types = get_type_hints(settings_type)
     for field in fields.values():
         _declare_one(node, field, types[field.name])
+    for name in sorted(_overrides(node)):
+        if not node.has_parameter(name) and not name.startswith(_QOS_OVERRIDES) and name not in _OF_ROS:
+            node.get_logger().warning(f"unknown parameter {name}: it has no effect")
 
     def current(changed: Sequence[Parameter] = ()) -> T:
         values = {name: _value(node, name, field, types[name]) for name, field in fields.items()}
@@ -105,6 +112,11 @@ def declare(
     settings = current()
     node.add_on_set_parameters_callback(check)
     return settings
+
+
+def _overrides(node: Node) -> Mapping[str, Parameter]:
+    """What launch, a YAML file or the command line set; rclpy has no public way to see what nobody declared."""
+    return node._parameter_overrides
 
 
 def _declare_one(node: Node, field: dataclasses.Field[Any], kind: Any) -> None:
