@@ -133,12 +133,25 @@ def _declare_one(node: Node, field: dataclasses.Field[Any], kind: Any) -> None:
             descriptor.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high))]
     # rclpy takes an empty list for an array of bytes, so an array is declared by its type.
     default = _TYPES[kind] if _TYPES[kind] is Parameter.Type.DOUBLE_ARRAY else field.default
+    whole = _whole_numbers(_overrides(node).get(field.name), kind)
     try:
-        node.declare_parameter(field.name, default, descriptor)
+        if whole is None:
+            node.declare_parameter(field.name, default, descriptor)
+        else:
+            node.declare_parameter(field.name, whole, descriptor, ignore_override=True)
     except Exception as error:  # rclpy's own classes differ between releases
         raise ValueError(f"parameter {field.name} ({meta['description']}): {error}") from error
     if fault := _fault(field, _value(node, field.name, field, kind)):
         raise ValueError(fault)
+
+
+def _whole_numbers(override: Parameter | None, kind: Any) -> float | list[float] | None:
+    """Floats that YAML took for integers, as somebody wrote 1 instead of 1.0; rclpy refuses them."""
+    if override is not None and kind is float and override.type_ is Parameter.Type.INTEGER:
+        return float(override.value)
+    if override is not None and kind == tuple[float, ...] and override.type_ is Parameter.Type.INTEGER_ARRAY:
+        return [float(each) for each in override.value]
+    return None
 
 
 def _value(node: Node, name: str, field: dataclasses.Field[Any], kind: Any) -> Any:

@@ -23,7 +23,8 @@ class Settings:
 def node_with(*parameters):
     """A node that was started with ``-p`` and these."""
     context = rclpy.Context()
-    context.init(["--ros-args", *(word for each in parameters for word in ("-p", each))], domain_id=1 + os.getpid() % 100)
+    words = [word for each in parameters for word in ("-p", each)]
+    context.init(["--ros-args", *words], domain_id=1 + os.getpid() % 100)
     node = Node("settings", context=context, start_parameter_services=False, enable_rosout=False)
     try:
         yield node
@@ -49,3 +50,26 @@ def test_parameters_that_nobody_declares_are_warned_of(warnings):
     with node_with("slopp:=0.1", "slop:=0.2", "lidar.lines:=3", *of_ros, qos) as node:
         assert declare(node, Settings).slop == 0.2
     assert warnings == [f"unknown parameter {name}: it has no effect" for name in ("lidar.lines", "slopp")]
+
+
+def test_whole_numbers_are_floats_where_floats_are_expected():
+    with node_with("slop:=1", "extrinsic:=[1, 0, 0]") as node:
+        settings = declare(node, Settings)
+        assert (settings.slop, settings.extrinsic) == (1.0, (1.0, 0.0, 0.0))
+        assert isinstance(settings.slop, float)
+        assert node.get_parameter("slop").type_ is rclpy.Parameter.Type.DOUBLE
+
+
+@pytest.mark.parametrize(
+    ("parameter", "message"),
+    [
+        ("slop:=-1", "parameter slop .*seconds.*range"),
+        ("slop:=fast", "parameter slop"),
+        ("slop:=true", "parameter slop"),
+        ("lines:=1.5", "parameter lines"),
+        ("extrinsic:=[1, 0]", "parameter extrinsic has 2 elements, expected 0 or 3"),
+    ],
+)
+def test_what_is_still_refused(parameter, message):
+    with node_with(parameter) as node, pytest.raises(ValueError, match=message):
+        declare(node, Settings)
