@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -17,6 +18,22 @@ from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
 
 FRAMES = 4
+LIVE = Path(__file__).parents[2] / "launch" / "live.launch.py"
+INCLUDING = """
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription, RegisterEventHandler
+from launch.event_handlers import OnProcessExit
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+def generate_launch_description():
+    live = PythonLaunchDescriptionSource("{file}")
+    after = ExecuteProcess(cmd=["echo", "the others go on"], output="screen")
+    return LaunchDescription([
+        DeclareLaunchArgument("robot", default_value="right"),
+        IncludeLaunchDescription(live, launch_arguments=[("config", "{config}")]),
+        RegisterEventHandler(OnProcessExit(on_exit=[after], handle_once=True)),
+    ])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +48,10 @@ def bag(tmp_path_factory):
 class Launch:
     """A launch in a ROS domain of its own, its output read as it comes."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, package: bool = True) -> None:
         domain = 101 + os.getpid() % 100
         self.popen = subprocess.Popen(
-            ["ros2", "launch", "depth_completion_ros", *arguments],
+            ["ros2", "launch", *(["depth_completion_ros"] if package else []), *arguments],
             env={**os.environ, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -187,3 +204,19 @@ def test_live_starts_a_node_for_a_robot_from_its_config(tmp_path):
     assert {"/lidar/points", "/camera/image", "/depth_completion/depth/image"} <= set(topics.split()), topics
     launch.popen.send_signal(signal.SIGINT)
     assert launch.wait(30) == 0, launch.text
+
+
+def test_live_fails_with_its_node_unless_another_launch_file_includes_it(tmp_path):
+    config = tmp_path / "robot.yaml"
+    config.write_text("/**:\n  ros__parameters:\n    model: nonsense\n")
+    launch = Launch("live.launch.py", f"config:={config}")
+    assert launch.wait(60) == 1, launch.text
+    assert "unknown model 'nonsense'" in launch.text
+    assert "completion_node-1 ended with exit code 1" in launch.text
+
+    others = tmp_path / "robot.launch.py"
+    others.write_text(INCLUDING.format(file=LIVE, config=config))
+    launch = Launch(str(others), "robot:=left", package=False)
+    assert launch.wait(60) == 0, launch.text
+    assert "unknown model 'nonsense'" in launch.text
+    assert launch.text.index("process has died") < launch.text.index("the others go on")
