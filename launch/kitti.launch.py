@@ -22,6 +22,8 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from depth_completion_ros.datasets import open_source, source_and_options
+from depth_completion_ros.errors import describe
+from depth_completion_ros.files import writable_folder
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.ros.command_line import PACKAGE, refuse_unknown_arguments
 from depth_completion_ros.ros.running import fast_dds_profiles
@@ -61,7 +63,19 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def launch_nodes(context: LaunchContext) -> list:
-    """Replay, completion and evaluation, with RViz if it was asked for."""
+    """Replay, completion and evaluation, with RViz if it was asked for.
+
+    Raises:
+        RuntimeError: an argument is no use; launch ends with this message before anything has started.
+    """
+    try:
+        return nodes(context)
+    except OSError as error:
+        raise RuntimeError(describe(error)) from error
+
+
+def nodes(context: LaunchContext) -> list:
+    """See :func:`launch_nodes`; the data set and the folder to write to may raise an OSError, too."""
     refuse_unknown_arguments(__file__, context.argv, ARGUMENTS)
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     # What a parameter must say where tf2 is not installed: where the sensor is, and of what kind.
@@ -120,6 +134,7 @@ def launch_nodes(context: LaunchContext) -> list:
         output="screen",
         parameters=[{"output": text(value["output"]), "run": text(json.dumps(run))}],
     )
+    writable_folder(value["output"])
     actions = [
         *(SetEnvironmentVariable(name, path) for name, path in fast_dds_profiles().items()),
         replay,

@@ -10,6 +10,7 @@ from typing import Any
 import rclpy
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
+from depth_completion_ros.errors import describe
 from depth_completion_ros.networks.registry import model_info
 from depth_completion_ros.pipeline import DepthCompleter, EmptySparseDepthError
 from depth_completion_ros.ros.diagnostics import Diagnostics
@@ -91,7 +92,7 @@ class CompletionNode(LifecycleNode):
             self._completer.see_through = settings.see_through
 
     def _failed(self, transition: str, error: Exception) -> TransitionCallbackReturn:
-        what = str(error) if isinstance(error, _EXPECTED) else f"{type(error).__name__}: {error}"
+        what = describe(error) if isinstance(error, _EXPECTED) else f"{type(error).__name__}: {error}"
         self.get_logger().error(f"cannot {transition}: {what}")
         return TransitionCallbackReturn.FAILURE
 

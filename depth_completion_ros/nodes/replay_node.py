@@ -20,6 +20,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import UInt32
 
 from depth_completion_ros.datasets import DamagedFrame, open_source, source_and_options
+from depth_completion_ros.errors import describe
 from depth_completion_ros.evaluation.holdout import hold_out_each
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.rotation import is_same_pose
@@ -257,7 +258,7 @@ def main() -> int:
         try:
             return 1 if ReplayNode().run() else 0
         except (ValueError, OSError, ImportError) as error:  # TimeoutError is an OSError
-            print(f"replay_node: {error}", file=sys.stderr)
+            print(f"replay_node: {describe(error)}", file=sys.stderr)
             return 2
     return 0
 

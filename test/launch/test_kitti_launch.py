@@ -182,6 +182,7 @@ def test_arguments_are_described():
         (("live.launch.py", "config:=nowhere.yaml"), "config:=nowhere.yaml: no such file"),
         (("live.launch.py", "sensor:=depth"), "live.launch.py has no argument sensor; it has config, image, "),
         (("kitti.launch.py", "datset:=synthetic"), "kitti.launch.py has no argument datset; it has dataset, model, "),
+        (("kitti.launch.py", "dataset:=synthetic", f"output:={LIVE}"), f"{LIVE}: File exists"),
     ],
 )
 def test_what_is_written_wrong_starts_nothing(arguments, message):
