@@ -29,11 +29,6 @@ from depth_completion_ros.ros.command_line import PACKAGE, refuse_unknown_argume
 from depth_completion_ros.ros.running import fast_dds_profiles
 from depth_completion_ros.shipped import AUTO, default_model, sensors_of
 
-# Lockstep must not lose a message between processes, so the sensor topics are reliable here.
-RELIABLE = {
-    f"qos_overrides./{topic}.subscription.reliability": "reliable"
-    for topic in ("image", "camera_info", "points", "depth", "depth/camera_info")
-}
 ARGUMENTS = {
     "dataset": (
         "synthetic",
@@ -112,7 +107,7 @@ def nodes(context: LaunchContext) -> list:
         output="screen",
         parameters=[
             sim_time,
-            RELIABLE,
+            reliable(context.launch_configurations.get("ros_namespace", "")),
             {
                 "model": text(value["model"]),
                 "preset": text(value["preset"]),
@@ -150,6 +145,16 @@ def nodes(context: LaunchContext) -> list:
             Node(package="rviz2", executable="rviz2", name="rviz", arguments=arguments, parameters=[sim_time])
         )
     return actions
+
+
+def reliable(namespace: str) -> dict[str, str]:
+    """Parameters that make the sensor topics reliable: lockstep must not lose a message between processes.
+
+    They name the topics in full, so they depend on the namespace of the group that includes this launch file.
+    """
+    outer = f"/{namespace.strip('/')}".rstrip("/")
+    topics = ("image", "camera_info", "points", "depth", "depth/camera_info")
+    return {f"qos_overrides.{outer}/{topic}.subscription.reliability": "reliable" for topic in topics}
 
 
 def number(kind: type, name: str, value: dict[str, str]) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import threading
@@ -18,7 +19,7 @@ from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
 
 FRAMES = 4
-LIVE = Path(__file__).parents[2] / "launch" / "live.launch.py"
+LIVE, KITTI = (Path(__file__).parents[2] / "launch" / f"{name}.launch.py" for name in ("live", "kitti"))
 INCLUDING = """
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription, RegisterEventHandler
@@ -33,6 +34,16 @@ def generate_launch_description():
         IncludeLaunchDescription(live, launch_arguments=[("config", "{config}")]),
         RegisterEventHandler(OnProcessExit(on_exit=[after], handle_once=True)),
     ])
+"""
+IN_NAMESPACE = f"""
+from launch import LaunchDescription
+from launch.actions import GroupAction, IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch_ros.actions import PushRosNamespace
+
+def generate_launch_description():
+    kitti = IncludeLaunchDescription(PythonLaunchDescriptionSource("{KITTI}"))
+    return LaunchDescription([GroupAction([PushRosNamespace("left"), kitti])])
 """
 
 
@@ -85,17 +96,29 @@ def metrics(folder) -> dict:
     return json.loads((folder / "metrics.json").read_text())
 
 
-def test_a_bag_is_completed_and_scored_twice_alike(bag, tmp_path):
-    for run in ("first", "second"):
-        launch = Launch("kitti.launch.py", f"dataset:={bag},slop=0.01", "lines:=16", f"output:={tmp_path / run}")
+def test_a_bag_is_completed_and_scored_alike_also_in_a_namespace(bag, tmp_path):
+    in_namespace = tmp_path / "in_namespace.launch.py"
+    in_namespace.write_text(IN_NAMESPACE)
+    for run, file in ("first", "kitti.launch.py"), ("second", str(in_namespace)):
+        arguments = f"dataset:={bag},slop=0.01", "lines:=16", f"output:={tmp_path / run}"
+        launch = Launch(file, *arguments, package=run == "first")
         assert launch.wait() == 0, launch.text
         assert f"{FRAMES} frames, 0 lost" in launch.text
+    assert "left.replay" in launch.text  # the name of its logger
     summary = metrics(tmp_path / "first")
     assert (summary["frames"], summary["lost"], summary["scored"]) == (FRAMES, 0, FRAMES)
     assert 0 < summary["mae_mm"] < summary["rmse_mm"] < 50_000
     assert summary["run"]["lines"] == "16"
     assert (tmp_path / "first" / "metrics.csv").read_text() == (tmp_path / "second" / "metrics.csv").read_text()
     assert len(list((tmp_path / "first" / "previews").glob("*.png"))) == FRAMES
+
+
+def test_sensor_topics_are_reliable_in_every_namespace():
+    """What could lose a frame now and then, on a busy machine."""
+    reliable = runpy.run_path(str(KITTI))["reliable"]
+    assert reliable("")["qos_overrides./points.subscription.reliability"] == "reliable"
+    assert reliable("") == reliable("/")
+    assert reliable("/left")["qos_overrides./left/depth/camera_info.subscription.reliability"] == "reliable"
 
 
 def test_real_time_counts_what_was_not_completed_in_time(bag, tmp_path):
