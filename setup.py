@@ -76,9 +76,9 @@ setup(
     entry_points={
         "console_scripts": [
             "depth-completion = depth_completion_ros.cli.main:main",
-            "completion_node = depth_completion_ros.nodes.completion_node:main",
-            "evaluation_node = depth_completion_ros.nodes.evaluation_node:main",
-            "replay_node = depth_completion_ros.nodes.replay_node:main",
+            "completion_node = depth_completion_ros.nodes.start:completion_node",
+            "evaluation_node = depth_completion_ros.nodes.start:evaluation_node",
+            "replay_node = depth_completion_ros.nodes.start:replay_node",
         ],
     },
 )

@@ -22,16 +22,13 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from depth_completion_ros.datasets import open_source, source_and_options
+from depth_completion_ros.errors import describe
+from depth_completion_ros.files import writable_folder
 from depth_completion_ros.frame import Frame
+from depth_completion_ros.ros.command_line import PACKAGE, refuse_unknown_arguments
 from depth_completion_ros.ros.running import fast_dds_profiles
 from depth_completion_ros.shipped import AUTO, default_model, sensors_of
 
-PACKAGE = "depth_completion_ros"
-# Lockstep must not lose a message between processes, so the sensor topics are reliable here.
-RELIABLE = {
-    f"qos_overrides./{topic}.subscription.reliability": "reliable"
-    for topic in ("image", "camera_info", "points", "depth", "depth/camera_info")
-}
 ARGUMENTS = {
     "dataset": (
         "synthetic",
@@ -61,7 +58,20 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def launch_nodes(context: LaunchContext) -> list:
-    """Replay, completion and evaluation, with RViz if it was asked for."""
+    """Replay, completion and evaluation, with RViz if it was asked for.
+
+    Raises:
+        RuntimeError: an argument is no use; launch ends with this message before anything has started.
+    """
+    try:
+        return nodes(context)
+    except OSError as error:
+        raise RuntimeError(describe(error)) from error
+
+
+def nodes(context: LaunchContext) -> list:
+    """See :func:`launch_nodes`; the data set and the folder to write to may raise an OSError, too."""
+    refuse_unknown_arguments(__file__, context.argv, ARGUMENTS)
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     # What a parameter must say where tf2 is not installed: where the sensor is, and of what kind.
     path, options = source_and_options(value["dataset"])
@@ -97,7 +107,7 @@ def launch_nodes(context: LaunchContext) -> list:
         output="screen",
         parameters=[
             sim_time,
-            RELIABLE,
+            reliable(context.launch_configurations.get("ros_namespace", "")),
             {
                 "model": text(value["model"]),
                 "preset": text(value["preset"]),
@@ -119,6 +129,7 @@ def launch_nodes(context: LaunchContext) -> list:
         output="screen",
         parameters=[{"output": text(value["output"]), "run": text(json.dumps(run))}],
     )
+    writable_folder(value["output"])
     actions = [
         *(SetEnvironmentVariable(name, path) for name, path in fast_dds_profiles().items()),
         replay,
@@ -134,6 +145,16 @@ def launch_nodes(context: LaunchContext) -> list:
             Node(package="rviz2", executable="rviz2", name="rviz", arguments=arguments, parameters=[sim_time])
         )
     return actions
+
+
+def reliable(namespace: str) -> dict[str, str]:
+    """Parameters that make the sensor topics reliable: lockstep must not lose a message between processes.
+
+    They name the topics in full, so they depend on the namespace of the group that includes this launch file.
+    """
+    outer = f"/{namespace.strip('/')}".rstrip("/")
+    topics = ("image", "camera_info", "points", "depth", "depth/camera_info")
+    return {f"qos_overrides.{outer}/{topic}.subscription.reliability": "reliable" for topic in topics}
 
 
 def number(kind: type, name: str, value: dict[str, str]) -> float:

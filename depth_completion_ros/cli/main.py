@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from depth_completion_ros import cli
+from depth_completion_ros.errors import describe
 
 _BAD_INPUT = 2
 _INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ImportError, MemoryError) as error:
         if options.debug:
             raise
-        print(f"depth-completion: error: {_describe(error)}", file=sys.stderr)
+        print(f"depth-completion: error: {describe(error)}", file=sys.stderr)
         return _BAD_INPUT
     except RuntimeError as error:
         from depth_completion_ros.devices import lacks_memory
@@ -54,13 +55,6 @@ def _parser() -> argparse.ArgumentParser:
     for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", help="show where an error comes from")
     return parser
-
-
-def _describe(error: Exception) -> str:
-    """The message of an error; the operating system's own start with a number that helps nobody."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
 
 
 if __name__ == "__main__":

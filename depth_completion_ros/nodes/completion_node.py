@@ -11,6 +11,7 @@ import rclpy
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from depth_completion_ros.devices import give_back_freed_memory
+from depth_completion_ros.errors import describe
 from depth_completion_ros.networks.registry import model_info
 from depth_completion_ros.pipeline import DepthCompleter, EmptySparseDepthError
 from depth_completion_ros.ros.diagnostics import Diagnostics
@@ -94,7 +95,7 @@ class CompletionNode(LifecycleNode):
             self._completer.see_through = settings.see_through
 
     def _failed(self, transition: str, error: Exception) -> TransitionCallbackReturn:
-        what = str(error) if isinstance(error, _EXPECTED) else f"{type(error).__name__}: {error}"
+        what = describe(error) if isinstance(error, _EXPECTED) else f"{type(error).__name__}: {error}"
         self.get_logger().error(f"cannot {transition}: {what}")
         return TransitionCallbackReturn.FAILURE
 

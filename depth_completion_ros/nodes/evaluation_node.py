@@ -18,6 +18,7 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import UInt32
 
+from depth_completion_ros.errors import describe
 from depth_completion_ros.evaluation.metrics import depth_errors
 from depth_completion_ros.evaluation.preview import draw_preview
 from depth_completion_ros.evaluation.report import Report
@@ -151,7 +152,7 @@ class EvaluationNode(Node):
                 self._report.add_preview(_name(stamp), draw_preview(completion, image, truth, errors))
             except OSError as error:
                 self._can_draw = False
-                self.get_logger().error(f"no more previews: {error}")
+                self.get_logger().error(f"no more previews: {describe(error)}")
 
     def _finish(self, message: UInt32) -> None:
         self._total = message.data
@@ -174,7 +175,7 @@ def main() -> int:
         try:
             node = EvaluationNode()
         except (ValueError, OSError) as error:
-            print(f"evaluation_node: {error}", file=sys.stderr)
+            print(f"evaluation_node: {describe(error)}", file=sys.stderr)
             return 1
         interrupted = False
         try:
@@ -187,7 +188,7 @@ def main() -> int:
         try:
             lost = node.write()
         except OSError as error:
-            print(f"evaluation_node: {error}", file=sys.stderr)
+            print(f"evaluation_node: {describe(error)}", file=sys.stderr)
             return 1
     return 1 if lost and not interrupted else 0
 

@@ -20,6 +20,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import UInt32
 
 from depth_completion_ros.datasets import DamagedFrame, open_source, source_and_options
+from depth_completion_ros.errors import describe
 from depth_completion_ros.evaluation.holdout import hold_out_each
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.rotation import is_same_pose
@@ -107,7 +108,8 @@ class ReplayNode(Node):
 
         Raises:
             TimeoutError: nobody listens.
-            ValueError: the sensor is elsewhere in one frame than in those before, which no completion node expects.
+            ValueError: no frame can be played, or the sensor is elsewhere in one frame than in those before, which no
+                completion node expects.
         """
         lost = total = 0
         pace: _Pace | None = None
@@ -133,6 +135,8 @@ class ReplayNode(Node):
                     f"frame {item.name}: no completion within {self.settings.frame_timeout:g} s, going on without"
                 )
                 lost += 1
+        if pace is None:  # so nobody was waited for, who could hear that this is the end
+            raise ValueError(f"no frame of {self.settings.source} can be played")
         self._finished.publish(UInt32(data=total))
         self._wait_for_delivery()
         return lost
@@ -254,7 +258,7 @@ def main() -> int:
         try:
             return 1 if ReplayNode().run() else 0
         except (ValueError, OSError, ImportError) as error:  # TimeoutError is an OSError
-            print(f"replay_node: {error}", file=sys.stderr)
+            print(f"replay_node: {describe(error)}", file=sys.stderr)
             return 2
     return 0
 

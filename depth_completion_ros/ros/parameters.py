@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, get_type_hints
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -19,6 +19,9 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 T = TypeVar("T")
+
+_QOS_OVERRIDES = "qos_overrides."  # which publishers and subscriptions declare when they are made
+_OF_ROS = ("use_sim_time", "start_type_description_service")  # some releases have them, and others ignore them
 
 _TYPES: dict[Any, Parameter.Type] = {
     bool: Parameter.Type.BOOL,
@@ -71,8 +74,9 @@ def declare(
 ) -> T:
     """Declares every field of ``settings_type`` on ``node`` and returns their values.
 
-    Later changes are validated alike; while ``is_running()`` only live ones are taken, others are refused with a
-    reason. ``on_change`` gets the new settings after each change.
+    A parameter that somebody sets but nobody declares is warned of. Later changes are validated alike; while
+    ``is_running()`` only live ones are taken, others are refused with a reason. ``on_change`` gets the new settings
+    after each change.
 
     Raises:
         ValueError: an overridden value is out of range, or of the wrong type; the message names the parameter.
@@ -82,6 +86,9 @@ def declare(
     types = get_type_hints(settings_type)
     for field in fields.values():
         _declare_one(node, field, types[field.name])
+    for name in sorted(_overrides(node)):
+        if not node.has_parameter(name) and not name.startswith(_QOS_OVERRIDES) and name not in _OF_ROS:
+            node.get_logger().warning(f"unknown parameter {name}: it has no effect")
 
     def current(changed: Sequence[Parameter] = ()) -> T:
         values = {name: _value(node, name, field, types[name]) for name, field in fields.items()}
@@ -107,6 +114,11 @@ def declare(
     return settings
 
 
+def _overrides(node: Node) -> Mapping[str, Parameter]:
+    """What launch, a YAML file or the command line set; rclpy has no public way to see what nobody declared."""
+    return node._parameter_overrides
+
+
 def _declare_one(node: Node, field: dataclasses.Field[Any], kind: Any) -> None:
     meta = field.metadata
     descriptor = ParameterDescriptor(description=meta["description"])
@@ -121,12 +133,25 @@ def _declare_one(node: Node, field: dataclasses.Field[Any], kind: Any) -> None:
             descriptor.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high))]
     # rclpy takes an empty list for an array of bytes, so an array is declared by its type.
     default = _TYPES[kind] if _TYPES[kind] is Parameter.Type.DOUBLE_ARRAY else field.default
+    whole = _whole_numbers(_overrides(node).get(field.name), kind)
     try:
-        node.declare_parameter(field.name, default, descriptor)
+        if whole is None:
+            node.declare_parameter(field.name, default, descriptor)
+        else:
+            node.declare_parameter(field.name, whole, descriptor, ignore_override=True)
     except Exception as error:  # rclpy's own classes differ between releases
         raise ValueError(f"parameter {field.name} ({meta['description']}): {error}") from error
     if fault := _fault(field, _value(node, field.name, field, kind)):
         raise ValueError(fault)
+
+
+def _whole_numbers(override: Parameter | None, kind: Any) -> float | list[float] | None:
+    """Floats that YAML took for integers, as somebody wrote 1 instead of 1.0; rclpy refuses them."""
+    if override is not None and kind is float and override.type_ is Parameter.Type.INTEGER:
+        return float(override.value)
+    if override is not None and kind == tuple[float, ...] and override.type_ is Parameter.Type.INTEGER_ARRAY:
+        return [float(each) for each in override.value]
+    return None
 
 
 def _value(node: Node, name: str, field: dataclasses.Field[Any], kind: Any) -> Any:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import rclpy
 from ament_index_python.packages import get_package_share_directory
@@ -20,8 +22,16 @@ _CUT_OFF = (NotInitializedException, rclpy_implementation.InvalidHandle, rclpy_i
 
 @contextmanager
 def ros() -> Iterator[None]:
-    """ROS communication for as long as a node's process works; an interrupt ends the work, not the clean-up."""
-    rclpy.init()
+    """ROS communication for as long as a node's process works; an interrupt ends the work, not the clean-up.
+
+    Raises:
+        SystemExit: ROS refuses the command line, a parameter file or the environment; the message is one line.
+    """
+    try:
+        rclpy.init()
+    except RuntimeError as error:  # rclpy's own are
+        kind = "" if isinstance(error, rclpy_implementation.RCLError) else f"{type(error).__name__}: "
+        raise SystemExit(f"{Path(sys.argv[0]).stem}: {kind}{' '.join(str(error).split())}") from None
     try:
         with interruptible():
             yield

@@ -2,10 +2,12 @@
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -17,6 +19,32 @@ from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.camera import Camera
 
 FRAMES = 4
+LIVE, KITTI = (Path(__file__).parents[2] / "launch" / f"{name}.launch.py" for name in ("live", "kitti"))
+INCLUDING = """
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription, RegisterEventHandler
+from launch.event_handlers import OnProcessExit
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+def generate_launch_description():
+    live = PythonLaunchDescriptionSource("{file}")
+    after = ExecuteProcess(cmd=["echo", "the others go on"], output="screen")
+    return LaunchDescription([
+        DeclareLaunchArgument("robot", default_value="right"),
+        IncludeLaunchDescription(live, launch_arguments=[("config", "{config}")]),
+        RegisterEventHandler(OnProcessExit(on_exit=[after], handle_once=True)),
+    ])
+"""
+IN_NAMESPACE = f"""
+from launch import LaunchDescription
+from launch.actions import GroupAction, IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch_ros.actions import PushRosNamespace
+
+def generate_launch_description():
+    kitti = IncludeLaunchDescription(PythonLaunchDescriptionSource("{KITTI}"))
+    return LaunchDescription([GroupAction([PushRosNamespace("left"), kitti])])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +59,10 @@ def bag(tmp_path_factory):
 class Launch:
     """A launch in a ROS domain of its own, its output read as it comes."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, package: bool = True) -> None:
         domain = 101 + os.getpid() % 100
         self.popen = subprocess.Popen(
-            ["ros2", "launch", "depth_completion_ros", *arguments],
+            ["ros2", "launch", *(["depth_completion_ros"] if package else []), *arguments],
             env={**os.environ, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -68,17 +96,29 @@ def metrics(folder) -> dict:
     return json.loads((folder / "metrics.json").read_text())
 
 
-def test_a_bag_is_completed_and_scored_twice_alike(bag, tmp_path):
-    for run in ("first", "second"):
-        launch = Launch("kitti.launch.py", f"dataset:={bag},slop=0.01", "lines:=16", f"output:={tmp_path / run}")
+def test_a_bag_is_completed_and_scored_alike_also_in_a_namespace(bag, tmp_path):
+    in_namespace = tmp_path / "in_namespace.launch.py"
+    in_namespace.write_text(IN_NAMESPACE)
+    for run, file in ("first", "kitti.launch.py"), ("second", str(in_namespace)):
+        arguments = f"dataset:={bag},slop=0.01", "lines:=16", f"output:={tmp_path / run}"
+        launch = Launch(file, *arguments, package=run == "first")
         assert launch.wait() == 0, launch.text
         assert f"{FRAMES} frames, 0 lost" in launch.text
+    assert "left.replay" in launch.text  # the name of its logger
     summary = metrics(tmp_path / "first")
     assert (summary["frames"], summary["lost"], summary["scored"]) == (FRAMES, 0, FRAMES)
     assert 0 < summary["mae_mm"] < summary["rmse_mm"] < 50_000
     assert summary["run"]["lines"] == "16"
     assert (tmp_path / "first" / "metrics.csv").read_text() == (tmp_path / "second" / "metrics.csv").read_text()
     assert len(list((tmp_path / "first" / "previews").glob("*.png"))) == FRAMES
+
+
+def test_sensor_topics_are_reliable_in_every_namespace():
+    """What could lose a frame now and then, on a busy machine."""
+    reliable = runpy.run_path(str(KITTI))["reliable"]
+    assert reliable("")["qos_overrides./points.subscription.reliability"] == "reliable"
+    assert reliable("") == reliable("/")
+    assert reliable("/left")["qos_overrides./left/depth/camera_info.subscription.reliability"] == "reliable"
 
 
 def test_real_time_counts_what_was_not_completed_in_time(bag, tmp_path):
@@ -159,6 +199,22 @@ def test_arguments_are_described():
         assert f"'{name}'" in launch.text
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("live.launch.py", "config:=nowhere.yaml"), "config:=nowhere.yaml: no such file"),
+        (("live.launch.py", "sensor:=depth"), "live.launch.py has no argument sensor; it has config, image, "),
+        (("kitti.launch.py", "datset:=synthetic"), "kitti.launch.py has no argument datset; it has dataset, model, "),
+        (("kitti.launch.py", "dataset:=synthetic", f"output:={LIVE}"), f"{LIVE}: File exists"),
+    ],
+)
+def test_what_is_written_wrong_starts_nothing(arguments, message):
+    launch = Launch(*arguments)
+    assert launch.wait(60) == 1, launch.text
+    assert message in launch.text
+    assert "process started" not in launch.text and "Traceback" not in launch.text
+
+
 def test_live_starts_a_node_for_a_robot_from_its_config(tmp_path):
     config = tmp_path / "robot.yaml"
     config.write_text("/**:\n  ros__parameters:\n    model: classical\n    slop: 0.025\n")
@@ -172,3 +228,19 @@ def test_live_starts_a_node_for_a_robot_from_its_config(tmp_path):
     assert {"/lidar/points", "/camera/image", "/depth_completion/depth/image"} <= set(topics.split()), topics
     launch.popen.send_signal(signal.SIGINT)
     assert launch.wait(30) == 0, launch.text
+
+
+def test_live_fails_with_its_node_unless_another_launch_file_includes_it(tmp_path):
+    config = tmp_path / "robot.yaml"
+    config.write_text("/**:\n  ros__parameters:\n    model: nonsense\n")
+    launch = Launch("live.launch.py", f"config:={config}")
+    assert launch.wait(60) == 1, launch.text
+    assert "unknown model 'nonsense'" in launch.text
+    assert "completion_node-1 ended with exit code 1" in launch.text
+
+    others = tmp_path / "robot.launch.py"
+    others.write_text(INCLUDING.format(file=LIVE, config=config))
+    launch = Launch(str(others), "robot:=left", package=False)
+    assert launch.wait(60) == 0, launch.text
+    assert "unknown model 'nonsense'" in launch.text
+    assert launch.text.index("process has died") < launch.text.index("the others go on")

@@ -376,7 +376,7 @@ def test_no_work_without_listeners(robot):
         ({"extrinsic": "[1.0, 2.0]"}, "expected 0 or 16"),
         ({"model": "mspn", "initial_depth": "estimator"}, "go together"),
         ({"model": "classical", "initial_depth": "topic"}, "model 'classical' makes no use of"),
-        ({"checkpoint": "/nowhere", "model": "mspn"}, "/nowhere"),
+        ({"checkpoint": "/nowhere", "model": "mspn"}, "cannot configure: /nowhere: no such checkpoint"),
     ],
 )
 def test_wrong_parameters_end_the_node_with_one_clear_line(domain, parameters, message):

@@ -40,4 +40,4 @@ def test_a_folder_that_cannot_be_written_to_is_told_in_one_line():
     node = [sys.executable, "-m", "depth_completion_ros.nodes.evaluation_node"]
     result = subprocess.run([*node, "--ros-args", "-p", "output:=/proc/nowhere"], capture_output=True, text=True)
     assert result.returncode == 1
-    assert result.stderr == "evaluation_node: [Errno 2] No such file or directory: '/proc/nowhere'\n"
+    assert result.stderr == "evaluation_node: /proc/nowhere: No such file or directory\n"

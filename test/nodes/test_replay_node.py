@@ -1,5 +1,8 @@
 """The start of a replay: nothing leaves before everyone who has to hear it is known to hear it."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
 import rclpy
@@ -8,6 +11,8 @@ from sensor_msgs.msg import Image
 
 from depth_completion_ros.datasets.bag import write_bag
 from depth_completion_ros.frame import Frame
+from depth_completion_ros.geometry.rotation import rotation_of
+from depth_completion_ros.nodes.replay_node import ReplayNode, ReplaySettings
 from depth_completion_ros.ros.lockstep import COMPLETION, Introduction, reaches
 
 
@@ -75,6 +80,15 @@ def test_a_node_that_is_introduced_gets_the_first_frame(make_robot):
         listener.destroy_node()
 
 
+def test_a_recording_of_which_no_frame_can_be_played_ends_with_an_error_at_once(domain, tmp_path):
+    image = np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8)
+    write_bag(tmp_path / "bag", [Frame(10**9, CAMERA, image=image, points=plane(), rings=np.arange(len(plane())) % 2)])
+    process = replay(tmp_path / "bag", lines=4, start_timeout=60.0)  # and nobody listens
+    assert process.popen.wait(30) == 2
+    process.wait_for_line(f"replay_node: no frame of {tmp_path / 'bag'} can be played")
+    assert "Traceback" not in process.log()
+
+
 def test_a_scan_with_fewer_lines_than_asked_for_is_left_out(robot, tmp_path):
     size = (CAMERA.height, CAMERA.width)
     frames = []
@@ -93,3 +107,32 @@ def test_frames_of_sensors_in_other_places_are_refused(robot):
     process = replay("synthetic-streets", start_timeout=20.0, rate=100.0)
     assert process.popen.wait(60) == 2
     process.wait_for_line("frame 0000000001 has another extrinsic than those before it, which cannot be replayed")
+
+
+def test_the_place_of_the_camera_is_latched_on_tf_static(monkeypatch):
+    """tf2's messages are not among ROS 2's wheels: a stand-in takes their place."""
+    module = types.ModuleType("tf2_msgs.msg")
+    module.TFMessage = types.SimpleNamespace
+    monkeypatch.setitem(sys.modules, "tf2_msgs.msg", module)
+    topics, sent = [], []
+
+    class Node:
+        settings = ReplaySettings()
+        _transform = None
+
+        def create_publisher(self, _type, topic, _qos):
+            topics.append(topic)
+            return types.SimpleNamespace(publish=sent.append)
+
+    extrinsic = np.array([[0, -1, 0, 0.1], [0, 0, -1, -0.2], [1, 0, 0, -0.3], [0, 0, 0, 1.0]])
+    node = Node()
+    for _ in range(2):
+        ReplayNode._publish_transform(node, Frame(10**9, CAMERA, points=plane(), extrinsic=extrinsic))
+    assert topics == ["/tf_static"]
+    ((transform,),) = (message.transforms for message in sent)
+    assert (transform.header.frame_id, transform.child_frame_id) == ("velo_link", "camera_color_left")
+    place, turn = transform.transform.translation, transform.transform.rotation
+    camera_in_sensor = np.eye(4)
+    camera_in_sensor[:3, :3] = rotation_of((turn.x, turn.y, turn.z, turn.w))
+    camera_in_sensor[:3, 3] = place.x, place.y, place.z
+    np.testing.assert_allclose(extrinsic @ camera_in_sensor, np.eye(4), atol=1e-12)

@@ -24,8 +24,8 @@ print("over", rclpy.ok())
 """
 
 
-def run(line):
-    program = [sys.executable, "-c", PROGRAM.format(line)]
+def run(line, *arguments):
+    program = [sys.executable, "-c", PROGRAM.format(line), *arguments]
     return subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -64,6 +64,16 @@ def test_what_it_has_can_be_saved_where_it_was_cut_off():
 def test_what_fails_says_so(line, message):
     result = run(line)
     assert result.returncode == 1 and message in result.stderr
+
+
+def test_what_ros_refuses_at_the_start_is_one_line(tmp_path):
+    file = tmp_path / "robot.yaml"
+    file.write_text("/**:\n  ros__parameters:\n    model: auto\n    slop 0.05\n")
+    for words, message in ((("--params-file", str(file)), f"{file}'. Error: "), (("--unheard-of",), "--unheard-of")):
+        result = run("print('never')", "--ros-args", *words)
+        assert (result.returncode, result.stdout) == (1, "")
+        own = [line for line in result.stderr.splitlines() if "[rcl]" not in line]
+        assert len(own) == 1 and own[0].startswith("-c: ") and message in own[0]
 
 
 @pytest.mark.parametrize(("distribution", "name"), [("jazzy", PROFILES[0]), ("kilted", PROFILES[1]), ("", PROFILES[1])])

@@ -201,3 +201,22 @@ def test_jittered_streams_give_mutual_nearest_pairs(seed):
 def test_as_many_offsets_as_inputs():
     with pytest.raises(ValueError, match="1 offsets for 2 inputs"):
         Synchronizer([SimpleFilter(), SimpleFilter()], 0.05, offsets=[0.0])
+
+
+def test_a_partner_waits_for_the_next_where_that_may_be_nearer():
+    """The last sweep is farther away than half an interval, so the next one is due nearer to the image."""
+    bench = Bench(slop=0.1)
+    bench.feed((1, 0.0), (1, 0.1), (0, 0.16))
+    assert bench.sets == []
+    bench.feed((1, 0.2), (0, 0.26))
+    assert bench.sets == [(0.16, 0.2)]
+
+
+def test_one_late_message_does_not_make_its_input_late():
+    bench = Bench()
+    for now, lag in enumerate((0.3, 0.0, 0.0, 0.2), start=1):
+        bench.feed((0, float(now)), (1, now - lag))
+    assert bench.synchronizer.lags()[1] == pytest.approx(0.0)
+    for now, lag in enumerate((0.3, 0.1), start=5):
+        bench.feed((0, float(now)), (1, now - lag))
+    assert bench.synchronizer.lags()[1] == pytest.approx(0.1)

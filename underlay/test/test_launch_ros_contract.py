@@ -13,7 +13,7 @@ from launch_ros.substitutions import ExecutableInPackage, FindPackagePrefix, Fin
 IMPORTS = """
 from pathlib import Path
 from typing import List
-from launch_ros.actions import Node, SetParameter
+from launch_ros.actions import Node, PushRosNamespace, SetParameter
 from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
 from launch_ros.substitutions import FindPackagePrefix, FindPackageShare
 """
@@ -74,6 +74,12 @@ NODES = """
         Node(package="demo_nodes", executable="probe", exec_name="own_time", output="screen",
              parameters=[{"set": 3}]),
     ]),
+    GroupAction([
+        PushRosNamespace("/outer"), PushRosNamespace(["of_", LaunchConfiguration("device")]),
+        Node(package="demo_nodes", executable="probe", exec_name="pushed", output="screen"),
+        Node(package="demo_nodes", executable="probe", exec_name="pushed_deep", namespace="deep", output="screen"),
+        Node(package="demo_nodes", executable="probe", exec_name="pushed_root", namespace="/abs", output="screen"),
+    ]),
     Node(package="demo_nodes", executable="probe", exec_name="untimed", output="screen"),
 """
 
@@ -119,7 +125,8 @@ def given(nodes, name):
 
 
 def test_nodes_that_ran(nodes):
-    assert set(nodes) == {"probe", "typed", "named", "absolute", "root", "timed", "own_time", "untimed"}
+    pushed = {"pushed", "pushed_deep", "pushed_root"}
+    assert set(nodes) == {"probe", "typed", "named", "absolute", "root", "timed", "own_time", "untimed"} | pushed
 
 
 def test_names(nodes):
@@ -128,6 +135,10 @@ def test_names(nodes):
     assert nodes["named"]["name"] == "/ns/n16"
     assert nodes["absolute"]["name"] == "/abs/olute/probe"
     assert nodes["root"]["name"] == "/probe"
+    assert nodes["pushed"]["name"] == "/outer/of_cpu/probe"
+    assert nodes["pushed_deep"]["name"] == "/outer/of_cpu/deep/probe"
+    assert nodes["pushed_root"]["name"] == "/abs/probe"
+    assert nodes["untimed"]["name"] == "/probe"
 
 
 def test_remappings_and_arguments(nodes):

@@ -132,6 +132,27 @@ def test_node_and_topic_list(ros2, talker):
 
 
 @pytest.mark.only_underlay
+@pytest.mark.parametrize(("appears_at", "listed_after"), [(0.0, 1.0), (4.0, 5.0), (9.0, 5.0)])
+def test_who_hears_of_nobody_waits_longer(monkeypatch, appears_at, listed_after):
+    from ros2cli import graph
+
+    class Node:
+        now = 0.0
+
+        def get_node_names(self):
+            return ["_ros2cli_1", *(["talker"] if self.now >= appears_at else [])]
+
+    def spin(node, seconds):
+        node.now += seconds
+
+    node = Node()
+    monkeypatch.setattr(graph, "_spin", spin)
+    monkeypatch.setattr(graph.time, "monotonic", lambda: node.now)
+    assert ("talker" in graph._settled(node, node.get_node_names)) == (appears_at < 5.0)
+    assert node.now == pytest.approx(listed_after, abs=0.25)
+
+
+@pytest.mark.only_underlay
 def test_topic_hz(talker):
     process = subprocess.Popen([*ROS2, "topic", "hz", f"{talker}/out"], stdout=subprocess.PIPE, text=True)
     lines = [process.stdout.readline() for _ in range(2)]

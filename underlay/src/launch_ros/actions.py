@@ -19,9 +19,10 @@ from .substitutions import ExecutableInPackage
 if TYPE_CHECKING:
     from launch import LaunchContext
 
-__all__ = ["Node", "SetParameter"]
+__all__ = ["Node", "PushROSNamespace", "PushRosNamespace", "SetParameter"]
 
 _GLOBAL_PARAMETERS = "global_params"
+_NAMESPACE = "ros_namespace"
 
 
 class Node(ExecuteProcess):
@@ -31,7 +32,7 @@ class Node(ExecuteProcess):
         executable: the name of its executable.
         package: the package that has it; without it, ``executable`` is a program as for ExecuteProcess.
         name: the node's name, instead of its own.
-        namespace: the node's namespace, instead of its own.
+        namespace: the node's namespace, instead of its own; within what was pushed, unless it begins with a slash.
         exec_name: what the process is called in the output; by default as its executable.
         parameters: dicts of parameters and paths of YAML files, of which later ones win.
         remappings: pairs of a name and its replacement.
@@ -68,9 +69,9 @@ class Node(ExecuteProcess):
         name = None if self._node_name is None else resolve(context, self._node_name)
         if name is not None:
             words += ["-r", f"__node:={name}"]
-        namespace = None
-        if self._node_namespace is not None:
-            namespace = "/" + resolve(context, self._node_namespace).strip("/")
+        namespace = context.launch_configurations.get(_NAMESPACE)
+        if namespace is not None or self._node_namespace is not None:
+            namespace = _within(namespace, resolve(context, self._node_namespace or ""))
             words += ["-r", f"__ns:={namespace}"]
         # A node of which the full name is known takes these parameters rather than those of a file for all nodes.
         full_name = "/**" if name is None or namespace is None else f"{namespace.rstrip('/')}/{name}"
@@ -105,6 +106,32 @@ class Node(ExecuteProcess):
     def _clean_up(self) -> None:
         if self._folder is not None:
             self._folder.cleanup()
+
+
+class PushROSNamespace(Action):
+    """Put all nodes that are started from now on into a namespace, within those that were pushed before.
+
+    Args:
+        namespace: the namespace.
+        condition: as for every action.
+    """
+
+    def __init__(self, namespace: SomeSubstitutionsType, *, condition: Condition | None = None) -> None:
+        super().__init__(condition=condition)
+        self.namespace = normalize_to_list_of_substitutions(namespace)
+
+    def execute(self, context: LaunchContext) -> None:
+        """Note it among the configurations, so that a group limits how far it reaches."""
+        outer = context.launch_configurations.get(_NAMESPACE)
+        context.launch_configurations[_NAMESPACE] = _within(outer, resolve(context, self.namespace))
+
+
+PushRosNamespace = PushROSNamespace  # its name in Humble
+
+
+def _within(outer: str | None, namespace: str) -> str:
+    absolute = namespace if namespace.startswith("/") else f"{outer or ''}/{namespace}"
+    return "/" + absolute.strip("/")
 
 
 class SetParameter(Action):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rclpy.node import Node
 
 _QUIET_S = 1.0  # how long nobody new must have been heard of before all are listed
+_ALONE_S = 5.0  # as long as nobody at all has been: on a busy machine the first takes a while
 _SHOWN = 128  # how many elements of an array to print
 
 
@@ -137,11 +138,15 @@ def _subscribe(node: Node, topic: str, callback: Callable[[Any], None], *, raw: 
 def _settled(node: Node, look: Callable[[], Any]) -> Any:
     """What can be seen when nothing new has come for a while."""
     seen, since = look(), time.monotonic()
-    while time.monotonic() - since < _QUIET_S:
+    while time.monotonic() - since < (_ALONE_S if _is_alone(node) else _QUIET_S):
         _spin(node, 0.1)
         if (now := look()) != seen:
             seen, since = now, time.monotonic()
     return seen
+
+
+def _is_alone(node: Node) -> bool:
+    return all(name.startswith("_") for name in node.get_node_names())
 
 
 def _spin(node: Node, seconds: float) -> None:
