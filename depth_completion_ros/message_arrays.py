@@ -49,7 +49,10 @@ _DEPTH_ENCODINGS: Final[dict[str, tuple[DTypeLike, float]]] = {
     "mono16": (np.uint16, 0.001),
 }
 # sensor_msgs/PointField.datatype -> sample type.
-_FIELD_TYPES: Final[dict[int, str]] = dict(enumerate(("i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8"), start=1))
+# The last two are of ROS 2 Lyrical and later.
+_FIELD_TYPES: Final[dict[int, str]] = dict(
+    enumerate(("i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8", "i8", "u8"), start=1)
+)
 
 # Metres from the origin up to which float32 coordinates are right to a millimetre.
 _FARTHEST: Final = 1e4

@@ -39,6 +39,9 @@ from depth_completion_ros.ros.parameters import declare, setting
 from depth_completion_ros.ros.running import ros
 
 _DELIVERY = 10.0  # seconds
+# From ROS 2 Lyrical on, images and clouds go by a second writer of each publisher, which nobody can ask what it knows:
+# it finds its listeners right after the first one does, and delivers by itself.
+_SECOND_WRITER = 0.3  # seconds
 _CLOCK_PERIOD = 0.01  # seconds of real time between two /clock messages
 
 
@@ -165,6 +168,7 @@ class ReplayNode(Node):
                     f"{reason} after {self.settings.start_timeout:g} s; is it running, in the same namespace?"
                 )
             rclpy.spin_once(self, timeout_sec=0.05)
+        time.sleep(_SECOND_WRITER)
 
     def _wait_for_delivery(self) -> None:
         """Waits until all has arrived: what has not when this process ends would be lost."""
@@ -174,6 +178,7 @@ class ReplayNode(Node):
             while rclpy.ok() and time.monotonic() < deadline:
                 if publisher.wait_for_all_acked(Duration(seconds=0.1)):
                     break
+        time.sleep(_SECOND_WRITER)
 
     def _publish(self, frame: Frame) -> None:
         settings = self.settings
