@@ -71,6 +71,8 @@ def _place_kernel(
         share = tl.load(affinity + neighbour * size + pixel, mask=inside, other=0.0).to(tl.float32)
         y = tl.load(displacement + 2 * neighbour * size + pixel, mask=inside, other=0.0).to(tl.float32) + row
         x = tl.load(displacement + (2 * neighbour + 1) * size + pixel, mask=inside, other=0.0).to(tl.float32) + column
+        # NaN, which not every release of Triton bounds, is above and left of the image.
+        y, x = tl.where(y == y, y, -1.0), tl.where(x == x, x, -1.0)
         # "+ 0.0": Triton hands over a size of 1 as a plain number, which has no dtype to convert.
         y = tl.minimum(tl.maximum(y, -1.0), height + 0.0)
         x = tl.minimum(tl.maximum(x, -1.0), width + 0.0)
