@@ -117,11 +117,11 @@ def test_convolution_to_one_map(channels, size, bias):
 
 
 @torch.inference_mode()
-def test_no_map_of_the_paper_preset_takes_autocast_or_tf32(monkeypatch):
+def test_no_map_of_the_paper_preset_takes_autocast_or_tf32(monkeypatch, tf32):
     convolve, during = functional.conv2d, []
 
     def record(*arguments, **options):
-        during.append((torch.backends.cudnn.allow_tf32, torch.is_autocast_enabled("cpu")))
+        during.append((tf32.allowed, torch.is_autocast_enabled("cpu")))
         return convolve(*arguments, **options)
 
     def to_map(conv, features):
@@ -132,7 +132,7 @@ def test_no_map_of_the_paper_preset_takes_autocast_or_tf32(monkeypatch):
         return answer
 
     monkeypatch.setattr(emdc, "_conv_to_map", to_map)
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    tf32.allowed = True
     with torch.autocast("cpu", torch.bfloat16):
         output = trained("emdc", "paper")(*inputs(1, 32, 32))
     assert output.depth.dtype == torch.float32

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from depth_completion_ros.networks import layers
 from depth_completion_ros.networks.layers import conv_in_float32, exact, padded
 
 
@@ -22,34 +21,24 @@ def test_padding_is_at_the_end_and_0_or_what_is_at_the_border(size, least, expec
     assert torch.equal(larger, replicated if mode == "replicate" else replicated * inside)
 
 
-def convolutions():
-    place, name, _ = layers._CONVOLUTIONS
-    return getattr(place, name)
-
-
-def test_settings_come_back_after_an_error():
-    before = convolutions()
+def test_settings_come_back_after_an_error(tf32):
+    tf32.allowed = True
     with pytest.raises(ZeroDivisionError), exact(torch.device("cpu")):
         raise ZeroDivisionError
-    assert convolutions() == before
+    assert tf32.allowed
 
 
-def test_a_convolution_in_float32_takes_neither_autocast_nor_tf32(monkeypatch):
+def test_a_convolution_in_float32_takes_neither_autocast_nor_tf32(monkeypatch, tf32):
     convolve, during = torch.nn.functional.conv2d, []
-    place, name, exactly = layers._CONVOLUTIONS
 
     def record(*arguments):
-        during.append((convolutions(), torch.is_autocast_enabled("cpu")))
+        during.append((tf32.allowed, torch.is_autocast_enabled("cpu")))
         return convolve(*arguments)
 
     monkeypatch.setattr(torch.nn.functional, "conv2d", record)
-    before, allowing = convolutions(), True if name == "allow_tf32" else "tf32"
-    setattr(place, name, allowing)  # by the new name the old one raises when it is read
+    tf32.allowed = True
     conv = torch.nn.Conv2d(3, 2, 3, padding=1)
-    try:
-        with torch.autocast("cpu", torch.bfloat16):
-            assert conv_in_float32(conv, torch.rand(1, 3, 8, 9).bfloat16()).dtype == torch.float32
-        assert during == [(exactly, False)]
-        assert convolutions() == allowing
-    finally:
-        setattr(place, name, before)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert conv_in_float32(conv, torch.rand(1, 3, 8, 9).bfloat16()).dtype == torch.float32
+    assert during == [(False, False)]
+    assert tf32.allowed

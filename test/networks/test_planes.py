@@ -50,22 +50,22 @@ def test_measurements_count_with_their_distance_to_the_power_of_minus_4_5():
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_the_fit_convolves_in_float32_and_leaves_the_settings_as_they_are(monkeypatch, allowed):
+def test_the_fit_convolves_in_float32_and_leaves_the_settings_as_they_are(monkeypatch, tf32, allowed):
     """A GPU's TF32 has 10 bits, of moments that are differences of large numbers."""
     cudnn = torch.backends.cudnn
-    monkeypatch.setattr(cudnn, "allow_tf32", allowed)
+    tf32.allowed = allowed
     settings = cudnn.enabled, cudnn.benchmark, cudnn.deterministic
     convolve, during = torch.nn.functional.conv2d, []
 
     def record(*arguments, **options):
-        during.append((cudnn.allow_tf32, torch.is_autocast_enabled("cpu"), cudnn.enabled))
+        during.append((tf32.allowed, torch.is_autocast_enabled("cpu"), cudnn.enabled))
         return convolve(*arguments, **options)
 
     monkeypatch.setattr(torch.nn.functional, "conv2d", record)
     with torch.autocast("cpu", torch.bfloat16):
         look_around(scattered(road(), 0.03))
     assert during and set(during) == {(False, False, cudnn.enabled)}
-    assert cudnn.allow_tf32 == allowed
+    assert tf32.allowed == allowed
     assert settings == (cudnn.enabled, cudnn.benchmark, cudnn.deterministic)
 
 
