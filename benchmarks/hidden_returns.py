@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from depth_completion_ros.datasets import open_source
+from depth_completion_ros.errors import describe
 from depth_completion_ros.evaluation.holdout import drop_occluded, hold_out
 from depth_completion_ros.evaluation.metrics import depth_errors, mean_errors
 from depth_completion_ros.pipeline import DepthCompleter, sparse_depth_of
@@ -29,7 +30,12 @@ def main() -> None:
     parser.add_argument("--lines", default="32,16,8,4")
     parser.add_argument("--model", default="mspn,classical")
     options = parser.parse_args()
-    frames = [frame for recording in options.recordings for frame in open_source(str(recording))]
+    try:
+        frames = [frame for recording in options.recordings for frame in open_source(str(recording))]
+        for frame in frames:
+            hold_out(frame, 1)  # which tells of what has no lines to withhold
+    except (ValueError, OSError) as error:
+        parser.error(describe(error))
     scans = [sparse_depth_of(frame) for frame in frames]
     completers = {name: DepthCompleter(name, "cpu") for name in options.model.split(",")}
     print(f"{'':>8}{'beside':>10}{'left':>8}" + "".join(f"{name:>16}" for name in completers))
