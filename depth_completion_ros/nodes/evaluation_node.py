@@ -87,6 +87,11 @@ class EvaluationNode(Node):
         self._wait_for(lambda: self._total is not None)
         self._wait_for(lambda: len(self._done) == self._total, self.settings.patience)
 
+    @property
+    def has_heard(self) -> bool:
+        """Whether anything of a replay has come."""
+        return bool(self._records or self._done or self._total is not None)
+
     def write(self) -> int:
         """Scores what is left, writes the report and says where; returns how many frames were lost.
 
@@ -183,6 +188,8 @@ def main() -> int:
                 node.listen()
         except (KeyboardInterrupt, ExternalShutdownException):
             interrupted = True
+        if interrupted and not node.has_heard:  # another node could not start: results of an earlier run stay
+            return 0
         # What is left takes seconds, and all that was evaluated would be lost.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import rclpy
 from robot import CAMERA
 
@@ -34,6 +35,22 @@ def test_frames_that_are_never_completed_leave_no_messages_behind(tmp_path):
         rclpy.shutdown()
     summary = json.loads((tmp_path / "metrics.json").read_text())
     assert summary["frames"] == 1
+
+
+@pytest.mark.parametrize(("heard", "stays"), [("", True), ("self._finish(UInt32(data=2)); ", False)])
+def test_what_an_earlier_run_left_stays_if_no_replay_begins_before_the_interrupt(tmp_path, heard, stays):
+    (tmp_path / "metrics.json").write_text("of an earlier run")
+    program = (
+        "import sys\n"
+        "from std_msgs.msg import UInt32\n"
+        "from depth_completion_ros.nodes.evaluation_node import EvaluationNode, main\n"
+        f"def listen(self): {heard}raise KeyboardInterrupt\n"
+        "EvaluationNode.listen = listen\n"
+        "sys.exit(main())\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program, "--ros-args", "-p", f"output:={tmp_path}"], timeout=60)
+    assert result.returncode == 0
+    assert ((tmp_path / "metrics.json").read_text() == "of an earlier run") == stays
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_in_one_line():
