@@ -16,7 +16,7 @@ import numpy as np
 
 from depth_completion_ros.datasets import open_source
 from depth_completion_ros.errors import describe
-from depth_completion_ros.evaluation.holdout import drop_occluded, hold_out
+from depth_completion_ros.evaluation.holdout import RingCount, drop_occluded, hold_out
 from depth_completion_ros.evaluation.metrics import depth_errors, mean_errors
 from depth_completion_ros.pipeline import DepthCompleter, sparse_depth_of
 
@@ -30,17 +30,20 @@ def main() -> None:
     parser.add_argument("--lines", default="32,16,8,4")
     parser.add_argument("--model", default="mspn,classical")
     options = parser.parse_args()
+    amounts = [int(lines) for lines in options.lines.split(",")]
     try:
         frames = [frame for recording in options.recordings for frame in open_source(str(recording))]
-        for frame in frames:
-            hold_out(frame, 1)  # which tells of what has no lines to withhold
+        count = RingCount()
+        rings = [count.including(frame) for frame in frames]
+        for frame, known in zip(frames, rings, strict=True):
+            hold_out(frame, max(amounts), known)  # which tells of what has not so many lines
     except (ValueError, OSError) as error:
         parser.error(describe(error))
     scans = [sparse_depth_of(frame) for frame in frames]
     completers = {name: DepthCompleter(name, "cpu") for name in options.model.split(",")}
     print(f"{'':>8}{'beside':>10}{'left':>8}" + "".join(f"{name:>16}" for name in completers))
-    for lines in map(int, options.lines.split(",")):
-        held_out = [hold_out(frame, lines) for frame in frames]
+    for lines in amounts:
+        held_out = [hold_out(frame, lines, known) for frame, known in zip(frames, rings, strict=True)]
         depths = {name: [each.complete(frame).depth for frame in held_out] for name, each in completers.items()}
         for columns, rows in _BESIDE:
             truths = [

@@ -19,7 +19,8 @@ def choose_device(device: str = "auto", process: int | None = None) -> torch.dev
 
     Args:
         device: ``cpu``, ``cuda``, ``cuda:N``, or ``auto``: a GPU if there is one that PyTorch can compute on.
-        process: number of this one among those of the machine, which ``cuda`` means the GPU of; None: the current GPU.
+        process: number of this one among several of the machine, which ``cuda`` and ``auto`` mean the GPU of; None: it
+            is alone, and they mean the current GPU.
 
     Raises:
         ValueError: there is no such device, or PyTorch cannot compute on it.
@@ -28,10 +29,12 @@ def choose_device(device: str = "auto", process: int | None = None) -> torch.dev
         if not torch.cuda.is_available():
             return torch.device("cpu")
         chosen = torch.device("cuda") if process is None else torch.device("cuda", process)
-        if reason := _why_not(chosen):
-            _logger.warning("%s: what could be computed on a GPU is computed on the CPU", reason)
-            return torch.device("cpu")
-        return chosen
+        if not (reason := _why_not(chosen)):
+            return chosen
+        if process is not None:  # the others would wait for this one on their GPUs
+            raise ValueError(f"no GPU for process {process} of this machine: {reason}")
+        _logger.warning("no GPU is used, the CPU computes instead: %s", reason)
+        return torch.device("cpu")
     unknown = f"unknown device {device!r}; expected auto, cpu, cuda or cuda:N"
     try:
         chosen = torch.device(device)
@@ -58,6 +61,8 @@ def _why_not(device: torch.device) -> str:
         # A GPU may be there for which this build of PyTorch has no code: it is too old, or too new.
         (torch.ones(1, device=device) + 1).item()
     except RuntimeError as error:
+        if lacks_memory(error):  # others may have it for a moment; who needs it will be told
+            return ""
         return f"PyTorch {torch.__version__} cannot compute on {torch.cuda.get_device_name(device)}: {error}"
     return ""
 

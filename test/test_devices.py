@@ -45,6 +45,7 @@ def test_a_gpu_is_taken_if_there_is_one(two_gpus, device, process, expected):
         ("meta", None, "unknown device 'meta'"),
         ("cuda:2", None, "device 'cuda:2' was asked for, but the last one here is cuda:1"),
         ("cuda", 7, "device 'cuda' was asked for, but the last one here is cuda:1"),
+        ("auto", 7, "no GPU for process 7 of this machine: the last one here is cuda:1"),
     ],
 )
 def test_a_device_that_is_not_there_is_refused(two_gpus, device, process, message):
@@ -64,6 +65,14 @@ def test_a_gpu_that_pytorch_has_no_code_for_is_not_taken(too_old, caplog):
     assert "cannot compute on Quadro: CUDA error: no kernel image" in caplog.text
     with pytest.raises(ValueError, match=r"'cuda:1' was asked for, but PyTorch .* cannot compute on Quadro"):
         choose_device("cuda:1")
+
+
+def test_a_gpu_that_is_full_for_a_moment_is_taken(monkeypatch, two_gpus):
+    def ones(*size, device):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch, "ones", ones)
+    assert choose_device() == choose_device("cuda") == torch.device("cuda")
 
 
 class OutOfResources(Exception):

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     import cv2
     import torch
 
-    from depth_completion_ros.evaluation.holdout import hold_out
+    from depth_completion_ros.evaluation.holdout import RingCount, hold_out
 
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
@@ -62,7 +62,8 @@ def run(options: argparse.Namespace) -> int:
     if not frames:
         raise ValueError(f"{options.source} has no frame to time")
     if options.lines:
-        frames = [hold_out(frame, options.lines) for frame in frames]
+        rings = RingCount()
+        frames = [hold_out(frame, options.lines, rings.including(frame)) for frame in frames]
     timed = [_time_model(each, frames) for each in _chosen(options)]
     camera = frames[0].camera
     points = 0 if frames[0].points is None else len(frames[0].points)

@@ -16,11 +16,14 @@ from depth_completion_ros.geometry.projection import HIDDEN_RATIO, project_point
 from depth_completion_ros.geometry.rotation import is_same_pose
 from depth_completion_ros.geometry.scan_lines import keep_lines
 
+_MOST_RINGS = 1024
+
 
 class RingCount:
     """How many rings a LiDAR has: the most that any frame of it had so far, as its last ring may not return in some.
 
-    Frames of another camera, or of a LiDAR in another place, are of another recording: there the count begins anew.
+    Frames of another camera, or of a LiDAR in another place, are of another recording: there the count begins anew. A
+    ring that no LiDAR has, as 65535 for "none", counts for its own frame only.
     """
 
     def __init__(self) -> None:
@@ -31,9 +34,10 @@ class RingCount:
         """The number of rings as far as it is known with this frame; 0 if no point knows its ring."""
         if self._rig is None or self._rig[0] != frame.camera or not is_same_pose(self._rig[1], frame.extrinsic):
             self._rig, self._most = (frame.camera, frame.extrinsic), 0
-        if frame.rings is not None and len(frame.rings):
-            self._most = max(self._most, int(frame.rings.max()) + 1)
-        return self._most
+        own = int(frame.rings.max()) + 1 if frame.rings is not None and len(frame.rings) else 0
+        if own <= _MOST_RINGS:
+            self._most = max(self._most, own)
+        return max(self._most, own)
 
 
 def hold_out(frame: Frame, lines: int, rings: int | None = None) -> Frame:

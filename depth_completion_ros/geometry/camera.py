@@ -20,7 +20,7 @@ _ACCIDENTAL: Final = 0.01
 # A pixel has a ray if projecting that ray comes back to it within this many pixels,
 _INVERSE_TOLERANCE: Final = 0.05
 # and the search for it ends at this many, or after so many steps.
-_INVERSE_PRECISION: Final = 1e-6
+_INVERSE_PRECISION: Final = 1e-5
 _INVERSE_STEPS: Final = 20
 # Tangential distortion and the like bring no pixel into the lens circle that is this many times its radius away.
 _INVERSE_MARGIN: Final = 1.2
@@ -293,7 +293,8 @@ def _undistort(pixels: NDArray[np.float64], camera: Camera) -> NDArray[np.float6
     angles, radii = _radial_table(camera)
     rays, apart = np.empty(pixels.shape), np.full(len(pixels), np.inf)
     bent = (pixels - centre) / focal
-    inexact = np.flatnonzero(np.hypot(*bent.T) < _INVERSE_MARGIN * radii[-1])
+    margin = 1.0 if camera.distortion_model == "equidistant" else _INVERSE_MARGIN  # all of a fisheye's is radial
+    inexact = np.flatnonzero(np.hypot(*bent.T) < margin * radii[-1])
     bent = bent[inexact]
     # The table undoes what depends on the radius alone. The rest is small, tangential distortion above all: by as much
     # as the projected ray misses its pixel, the next one is taken from farther on.

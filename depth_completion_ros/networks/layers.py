@@ -90,7 +90,8 @@ def exact(device: torch.device) -> Iterator[None]:
     """What is computed from float32 inside stays float32: without autocast, and on a GPU without TF32.
 
     TF32 has the 10 bits of half precision, and PyTorch lets cuDNN convolve in it unless it is told otherwise, by a
-    setting of the whole process: networks must not run in two threads of one process at a time.
+    setting of the whole process: networks must not run in two threads of one process at a time. Once used, PyTorch's
+    setting for convolutions no longer follows that for all backends.
     """
     place, name, value = _CONVOLUTIONS
     before = getattr(place, name)

@@ -40,7 +40,7 @@ from depth_completion_ros.ros.running import ros
 
 _DELIVERY = 10.0  # seconds
 # From ROS 2 Lyrical on, images and clouds go by a second writer of each publisher, which nobody can ask what it knows:
-# it finds its listeners right after the first one does, and delivers by itself.
+# it finds its listeners right after the first one does, and delivers by itself. How long that takes is a guess.
 _SECOND_WRITER = 0.3  # seconds
 _CLOCK_PERIOD = 0.01  # seconds of real time between two /clock messages
 
@@ -178,7 +178,8 @@ class ReplayNode(Node):
             while rclpy.ok() and time.monotonic() < deadline:
                 if publisher.wait_for_all_acked(Duration(seconds=0.1)):
                     break
-        time.sleep(_SECOND_WRITER)
+        if rclpy.ok():
+            time.sleep(_SECOND_WRITER)
 
     def _publish(self, frame: Frame) -> None:
         settings = self.settings

@@ -32,8 +32,8 @@ def _run(name: str) -> int:
         # An exception could get lost in what is imported; there is nothing to clean up.
         signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     node = importlib.import_module(f"depth_completion_ros.nodes.{name}")
-    signal.signal(signal.SIGINT, before)
     try:
+        signal.signal(signal.SIGINT, before)
         status: int = node.main()
     except KeyboardInterrupt:  # before ROS has begun to care for it
         return 0

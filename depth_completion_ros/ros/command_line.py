@@ -27,8 +27,9 @@ _EVERYWHERE = {
 
 def is_launched_itself(file: str) -> bool:
     """Whether the command line names this launch file of ours, by its path or its package; else another includes it."""
-    by_path = any(os.path.isfile(word) and os.path.samefile(word, file) for word in sys.argv)
-    return by_path or (PACKAGE, os.path.basename(file)) in pairwise(sys.argv)
+    words = [word for word in sys.argv if not word.startswith("-")]
+    by_path = any(os.path.isfile(word) and os.path.samefile(word, file) for word in words)
+    return by_path or (PACKAGE, os.path.basename(file)) in pairwise(words)
 
 
 def refuse_unknown_arguments(file: str, given: Iterable[str], declared: Collection[str]) -> None:

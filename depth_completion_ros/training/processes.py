@@ -69,8 +69,10 @@ def join_processes(device: str = "auto") -> Iterator[Processes]:
         ValueError: there is no such device, or PyTorch cannot compute on it.
     """
     rank, count = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", 0)))
+    chosen = choose_device(device, int(os.environ.get("LOCAL_RANK", 0)) if count > 1 else None)
     if chosen.type == "cuda":
+        if chosen.index is None:
+            chosen = torch.device("cuda", torch.cuda.current_device())
         torch.cuda.set_device(chosen)
     if count > 1:
         # Its functions have the group of their import for a default. Imported later, by DistributedDataParallel, they

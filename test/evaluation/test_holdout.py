@@ -154,3 +154,9 @@ def test_the_rings_of_another_lidar_are_counted_anew():
     for other in others:
         _, found = hold_out_each([full, other], 4)
         np.testing.assert_array_equal(found.points, few.points)
+
+
+def test_a_ring_that_no_lidar_has_counts_for_its_own_frame_only():
+    full, wild = frame_of(wall()), frame_of([*wall(), (2, 1, 10.0, 65535)])
+    before, during, after = hold_out_each([full, wild, full], 4)
+    assert len(during.points) < len(before.points) == len(after.points) == 80

@@ -21,6 +21,8 @@ def typed(monkeypatch, *words):
 def test_a_launch_file_is_known_by_its_package_or_its_path(monkeypatch, file, tmp_path):
     typed(monkeypatch, "depth_completion_ros", "live.launch.py", "rviz:=true")
     assert is_launched_itself(file)
+    typed(monkeypatch, "depth_completion_ros", "--noninteractive", "live.launch.py", "rviz:=true")
+    assert is_launched_itself(file)
     monkeypatch.chdir(tmp_path)
     typed(monkeypatch, "./live.launch.py")
     assert is_launched_itself(file)
