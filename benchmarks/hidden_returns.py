@@ -35,15 +35,16 @@ def main() -> None:
         frames = [frame for recording in options.recordings for frame in open_source(str(recording))]
         count = RingCount()
         rings = [count.including(frame) for frame in frames]
-        for frame, known in zip(frames, rings, strict=True):
-            hold_out(frame, max(amounts), known)  # which tells of what has not so many lines
+        held_out_of = {
+            lines: [hold_out(frame, lines, known) for frame, known in zip(frames, rings, strict=True)]
+            for lines in amounts
+        }
     except (ValueError, OSError) as error:
         parser.error(describe(error))
     scans = [sparse_depth_of(frame) for frame in frames]
     completers = {name: DepthCompleter(name, "cpu") for name in options.model.split(",")}
     print(f"{'':>8}{'beside':>10}{'left':>8}" + "".join(f"{name:>16}" for name in completers))
-    for lines in amounts:
-        held_out = [hold_out(frame, lines, known) for frame, known in zip(frames, rings, strict=True)]
+    for lines, held_out in held_out_of.items():
         depths = {name: [each.complete(frame).depth for frame in held_out] for name, each in completers.items()}
         for columns, rows in _BESIDE:
             truths = [

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,15 +74,17 @@ def open_frames(text: str, cache: Path | None = None) -> FrameSource:
     return source
 
 
-def read_frames(text: str, options: argparse.Namespace) -> Iterator[Frame]:
-    """The frames of a source that ``options`` ask for and that can be read, with a bar that shows how far it is.
+def read_frames(options: argparse.Namespace) -> Iterator[Frame]:
+    """The frames of all sources of --data that ``options`` ask for and that can be read.
+
+    A bar shows how far each source is. What is not there is told at once, before the first frame is read.
 
     Raises:
         ValueError: as :func:`open_frames` and :func:`choose_frames`.
         OSError: as :func:`open_frames`.
     """
-    source = open_frames(text, options.cache)
-    return intact_frames(*choose_frames(source, options.frames), [])
+    sources = [open_frames(text, options.cache) for text in options.data]
+    return chain.from_iterable([intact_frames(*choose_frames(source, options.frames), []) for source in sources])
 
 
 def choose_frames(source: FrameSource, chosen: slice | None) -> tuple[Iterator[Frame | DamagedFrame], int]:

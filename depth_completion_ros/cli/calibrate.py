@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +52,7 @@ def run(options: argparse.Namespace) -> int:
     if not classical:
         file = Path(options.checkpoint)
         writable_folder(file if file.is_dir() else file.parent)
-    sources = [read_frames(text, options) for text in options.data]  # what is not there is told before the work begins
-    fitted = calibrate(completer, chain.from_iterable(sources), amounts)
+    fitted = calibrate(completer, read_frames(options), amounts)
     if classical:
         lines = ",".join(f"\n{json.dumps(name)}: {json.dumps(curve)}" for name, curve in fitted.curves.items())
         print(f"{{{lines}\n}}")

@@ -86,8 +86,7 @@ def _evaluate_models(options: argparse.Namespace) -> int:
     options.model = options.model or (AUTO if options.checkpoint else "all")
     if options.json or options.by_order:
         raise ValueError("--json and --by-order belong to folders; with --data, --output writes CSV files")
-    sources = [read_frames(text, options) for text in options.data]  # what is not there is told before the work begins
-    frames = chain.from_iterable(sources)
+    frames = read_frames(options)
     first = next(frames, None)
     if first is None:
         raise ValueError(f"{', '.join(options.data)}: no frame that can be read")

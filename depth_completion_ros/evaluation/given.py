@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from depth_completion_ros.evaluation.holdout import drop_occluded, hold_out
+from depth_completion_ros.evaluation.holdout import drop_occluded, hold_out, ring_count
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.geometry.thinning import MOST_HOLES, cut_holes, keep_points
 from depth_completion_ros.pipeline import sparse_depth_of
@@ -65,10 +65,9 @@ class Given:
             rings: how many the LiDAR has; by default as many as the frame's highest says.
         """
         if self.lines is not None:
-            if frame.points is None or frame.rings is None or not len(frame.rings):
-                return None
-            rings = int(frame.rings.max()) + 1 if rings is None else rings
-            if self.lines > rings:
+            own = ring_count(frame)
+            rings = own if rings is None else rings
+            if not own or self.lines > rings:
                 return None
             frame = hold_out(frame, self.lines, rings)
         elif self.points is not None:

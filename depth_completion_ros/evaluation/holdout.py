@@ -19,6 +19,12 @@ from depth_completion_ros.geometry.scan_lines import keep_lines
 _MOST_RINGS = 1024
 
 
+def ring_count(frame: Frame) -> int:
+    """The highest ring of a frame + 1; 0 if it has no points, or none that knows its ring."""
+    known = frame.points is not None and frame.rings is not None and len(frame.rings)
+    return int(frame.rings.max()) + 1 if known and frame.rings is not None else 0
+
+
 class RingCount:
     """How many rings a LiDAR has: the most that any frame of it had so far, as its last ring may not return in some.
 
@@ -34,7 +40,7 @@ class RingCount:
         """The number of rings as far as it is known with this frame; 0 if no point knows its ring."""
         if self._rig is None or self._rig[0] != frame.camera or not is_same_pose(self._rig[1], frame.extrinsic):
             self._rig, self._most = (frame.camera, frame.extrinsic), 0
-        own = int(frame.rings.max()) + 1 if frame.rings is not None and len(frame.rings) else 0
+        own = ring_count(frame)
         if own <= _MOST_RINGS:
             self._most = max(self._most, own)
         return max(self._most, own)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depth_completion_ros.datasets.base import FrameSource
-from depth_completion_ros.evaluation.holdout import hold_out
+from depth_completion_ros.evaluation.holdout import hold_out, ring_count
 from depth_completion_ros.evaluation.metrics import fill_background
 from depth_completion_ros.frame import Frame
 from depth_completion_ros.pipeline import DepthCompleter, EmptySparseDepthError
@@ -69,9 +69,7 @@ def score(completer: DepthCompleter, sources: Sequence[FrameSource]) -> list[Sco
 
 def _thinned(frame: Frame) -> Iterator[tuple[int | None, Frame]]:
     """The frame with each number of lines that is below its LiDAR's."""
-    known = frame.points is not None and frame.rings is not None and len(frame.rings)
-    rings = int(frame.rings.max()) + 1 if known and frame.rings is not None else 0
-    counts = [lines for lines in LINES if lines < rings]
+    counts = [lines for lines in LINES if lines < ring_count(frame)]
     yield from ((lines, hold_out(frame, lines)) for lines in counts)
     if not counts:
         yield None, frame
