@@ -28,6 +28,7 @@ from depth_completion_ros.geometry.decimation import (
     enlarge_confidence,
     enlarge_depth,
 )
+from depth_completion_ros.geometry.outlines import widen
 from depth_completion_ros.geometry.projection import project_points, remove_hidden
 from depth_completion_ros.geometry.registration import register_depth
 from depth_completion_ros.memory import reuse_freed_memory
@@ -202,6 +203,8 @@ class DepthCompleter:
             stages.done("run")
 
             depth, confidence = output.depth[0, 0].float(), output.confidence[0, 0].float()
+            if self.network.widens_outlines and self.decimation == 1:  # decimated measurements widen them as it is
+                depth = widen(depth)
             if self.calibration is not None:
                 seen = image if self.network.uses_image else None
                 confidence = self.calibration(depth, confidence, sparse_depth, seen)

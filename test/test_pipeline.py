@@ -109,6 +109,18 @@ def test_what_the_network_does_not_know_is_unknown_and_no_bit_sure(monkeypatch):
     assert (completion.depth[1:] == 5).all() and (completion.confidence[1:] == np.float32(0.9)).all()
 
 
+@pytest.mark.parametrize(("widens", "decimation", "columns"), [(True, 1, 9), (False, 1, 8), (True, 2, 16)])
+def test_outlines_of_renderings_are_widened_where_decimated_measurements_do_not(
+    monkeypatch, widens, decimation, columns
+):
+    depth = np.full((30 // decimation, 40 // decimation), 20.0)
+    depth[:, :8] = 5.0
+    network = Answers(depth, np.full_like(depth, 0.9))
+    network.uses_initial_depth, network.widens_outlines = False, widens
+    completion = completer_of(network, monkeypatch, decimation=decimation)(np.zeros((30, 40, 3), np.uint8), sparse())
+    assert np.count_nonzero(completion.depth[15] < 6) == columns
+
+
 def test_the_sky_of_an_estimate_is_as_far_as_depth_can_be(monkeypatch):
     network = Answers(np.full((30, 40), 5.0), np.ones((30, 40)))
     completer = completer_of(network, monkeypatch)

@@ -36,6 +36,7 @@ class LiteNetwork(CompletionNetwork):
     confidence_meaning = "the probability that the depth is within 5 % of the truth, as far as training taught it"
     half_on_cpu = True
     channels_last = True
+    widens_outlines = True
 
 
 def contrasts(image: Tensor, mean: tuple[float, float, float], std: tuple[float, float, float]) -> Tensor:

@@ -53,6 +53,8 @@ _MOST_TRUSTED = 5.0  # logarithm
 class MagaConvLite(LiteNetwork):
     """See the module. Takes images of any size; the depth of one without any measurement is 0."""
 
+    widens_outlines = False  # it keeps what was measured
+
     def __init__(self) -> None:
         super().__init__()
         half, quarter, eighth = _WIDTHS

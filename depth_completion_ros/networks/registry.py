@@ -78,6 +78,8 @@ class CompletionNetwork(nn.Module):
     # Whether its weights lie channels-last from the start. Convolutions answer in the memory format of their weights,
     # and for small networks this one is the faster on a CPU.
     channels_last: ClassVar[bool] = False
+    # Whether its outlines are those of renderings, and have to be widened to be those that sensors see.
+    widens_outlines: ClassVar[bool] = False
     confidence_meaning: ClassVar[str] = ""
     image_mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # ImageNet
     image_std: tuple[float, float, float] = (0.229, 0.224, 0.225)
