@@ -89,7 +89,25 @@ def masked(height: int, width: int, device: str) -> Ways:
     return {"reference": reference, "fast": lambda: layer(guidance, depth, depth * mask, mask, 1)[0]}
 
 
-CASES: dict[str, Callable[[int, int, str], Ways]] = {"funnel": funnel, "masked": masked, "non_local": non_local}
+def recursive(height: int, width: int, device: str) -> Ways:
+    """The lite networks: two maps along all rows and columns of half the image."""
+    from depth_completion_ros.networks.propagation.recursive import spread, spread_reference
+
+    size = height // 2, width // 2
+    maps, trust = 5 + 75 * torch.rand(1, 2, *size, device=device), torch.rand(1, 1, *size, device=device) + 0.01
+    affinity = torch.rand(1, 4, *size, device=device)
+    return {
+        "reference": lambda: spread_reference(maps, trust, affinity),
+        "fast": lambda: spread(maps, trust, affinity),
+    }
+
+
+CASES: dict[str, Callable[[int, int, str], Ways]] = {
+    "funnel": funnel,
+    "masked": masked,
+    "non_local": non_local,
+    "recursive": recursive,
+}
 
 
 def main() -> None:

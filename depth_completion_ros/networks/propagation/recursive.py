@@ -15,11 +15,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from depth_completion_ros.networks.propagation.availability import fast_path
+
 _BLOCK = 16  # pixels of a line; of lines of some hundred, about as many as there are blocks then
 
 
 def spread(maps: Tensor, trust: Tensor, affinity: Tensor) -> Tensor:
     """Lets maps spread from where they are to be trusted; differentiable in all of its arguments.
+
+    On a GPU by a Triton kernel, where it runs and no gradients are wanted.
 
     Args:
         maps: (N, C, H, W), of anything that has a mean.
@@ -29,15 +33,25 @@ def spread(maps: Tensor, trust: Tensor, affinity: Tensor) -> Tensor:
     Returns:
         (N, C, H, W) float32, nowhere beyond the smallest and largest value of the map.
     """
+    run = spread_reference
+    if fast_path(maps, trust, affinity) == "triton":
+        from depth_completion_ros.networks.propagation.recursive_triton import spread_triton
+
+        run = spread_triton
     with torch.autocast(maps.device.type, enabled=False):
-        trust = trust.float()
-        held = torch.cat([trust * maps.float(), trust], 1)
-        above, below, left, right = affinity.float().split(1, 1)
-        # Up and down, along the rows, and up and down again: a pixel is reached on all ways with two bends.
-        held = _passed(held, above, below)
-        held = _turned(_passed(*(_turned(each) for each in (held, left, right))))
-        held = _passed(held, above, below)
-        return held[:, :-1] / held[:, -1:]
+        return run(maps, trust, affinity)
+
+
+def spread_reference(maps: Tensor, trust: Tensor, affinity: Tensor) -> Tensor:
+    """What :func:`spread` answers; differentiable, on any device."""
+    trust = trust.float()
+    held = torch.cat([trust * maps.float(), trust], 1)
+    above, below, left, right = affinity.float().split(1, 1)
+    # Up and down, along the rows, and up and down again: a pixel is reached on all ways with two bends.
+    held = _passed(held, above, below)
+    held = _turned(_passed(*(_turned(each) for each in (held, left, right))))
+    held = _passed(held, above, below)
+    return held[:, :-1] / held[:, -1:]
 
 
 def _turned(maps: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 import torch
 
-from depth_completion_ros.networks.propagation import availability, funnel, masked, non_local
+from depth_completion_ros.networks.propagation import availability, funnel, masked, non_local, recursive
 from depth_completion_ros.networks.propagation.availability import fast_path, triton_runs
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("triton"), reason="Triton is not installed")
@@ -79,7 +79,14 @@ def test_propagations_take_the_path_there_is(monkeypatch, path):
     monkeypatch.setattr(masked.masked_tiles, "attention_step", lambda *inputs: taken.append(None))
     monkeypatch.setattr(masked_triton, "attention_step", lambda *inputs, features: taken.append("triton"))
     masked.MaskedPropagation(4, 3)._attention(torch.rand(1, 4, 3, 4), depth, depth)
-    assert taken == [path] * 3
+
+    from depth_completion_ros.networks.propagation import recursive_triton
+
+    monkeypatch.setattr(recursive, "fast_path", lambda *inputs: path)
+    monkeypatch.setattr(recursive, "spread_reference", lambda *inputs: taken.append(None))
+    monkeypatch.setattr(recursive_triton, "spread_triton", lambda *inputs: taken.append("triton"))
+    recursive.spread(depth, depth, torch.rand(1, 4, 3, 4))
+    assert taken == [path] * 4
 
 
 def test_triton_that_is_not_installed_is_not_used(monkeypatch, caplog):

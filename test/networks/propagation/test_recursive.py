@@ -1,9 +1,13 @@
 """Recursive propagation against a loop over the pixels, and what it promises of edges, reach and trust."""
 
+import importlib.util
+
 import pytest
 import torch
 
-from depth_completion_ros.networks.propagation.recursive import spread
+from depth_completion_ros.networks.propagation.recursive import spread, spread_reference
+
+needs_triton = pytest.mark.skipif(not importlib.util.find_spec("triton"), reason="Triton is not installed")
 
 
 def problem(height=11, width=14, batch=2):
@@ -35,14 +39,33 @@ def by_pixels(depth, trust, affinity):
     return total / share
 
 
+def run(path, *inputs):
+    if path == "reference":
+        return spread_reference(*inputs)
+    from depth_completion_ros.networks.propagation.recursive_triton import spread_triton
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"  # without a GPU, Triton's interpreter does it
+    return spread_triton(*(each.to(device) for each in inputs)).cpu()
+
+
+@pytest.mark.parametrize("path", ["reference", pytest.param("triton", marks=needs_triton)])
 @pytest.mark.parametrize("size", [(11, 14), (1, 9), (16, 1), (1, 1)])
-def test_it_equals_a_loop_over_the_pixels(size):
+def test_it_equals_a_loop_over_the_pixels(path, size):
     depth, trust, affinity = problem(*size)
-    found = spread(depth, trust, affinity)
+    found = run(path, depth, trust, affinity)
     assert found.dtype == torch.float32
     for image in range(2):
         expected = by_pixels(depth[image, 0], trust[image, 0], affinity[image])
         torch.testing.assert_close(found[image, 0].double(), expected, rtol=1e-5, atol=1e-5)
+
+
+@needs_triton
+def test_the_kernel_keeps_maps_images_and_lines_apart():
+    """Two images of two maps each, with more columns than a program takes; half precision, of another layout."""
+    torch.manual_seed(1)
+    maps, trust, affinity = torch.randn(2, 2, 5, 11), torch.rand(2, 1, 5, 11) + 0.1, torch.rand(2, 4, 5, 11).half()
+    found = run("triton", maps, trust, affinity.to(memory_format=torch.channels_last))
+    torch.testing.assert_close(found, spread_reference(maps, trust, affinity), rtol=1e-5, atol=1e-5)
 
 
 def test_a_trusted_pixel_reaches_across_the_image_but_not_past_an_edge():
