@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from depth_completion_ros.datasets.base import DamagedFrame, FrameSource, IndexedSource
 
@@ -100,10 +100,15 @@ def _check_values(name: str, hints: dict[str, Any], options: dict[str, Any]) -> 
     """Refuses a value of another type than the option's, which a source may notice only while it reads."""
     for option, value in options.items():
         kinds = [kind for kind in get_args(hints[option]) or (hints[option],) if kind is not NoneType]
-        if any(not isinstance(kind, type) or getattr(kind, "_is_protocol", False) for kind in kinds):
-            continue  # what has no class, such as a sequence of something, is the source's to check
+        if not all(map(_is_class, kinds)):
+            continue  # a sequence of something, say, is the source's to check
         if not any(_is_of(kind, value) for kind in kinds):
             raise ValueError(f"{name} got {option}={value!r}, expected {' or '.join(kind.__name__ for kind in kinds)}")
+
+
+def _is_class(kind: Any) -> bool:
+    """Whether values can be told to be of this kind; to Python 3.10 a list of something is a class, too."""
+    return isinstance(kind, type) and get_origin(kind) is None and not getattr(kind, "_is_protocol", False)
 
 
 def _is_of(kind: type, value: Any) -> bool:
