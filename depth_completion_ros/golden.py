@@ -5,6 +5,7 @@ An answer that differs later means that weights, network, preparation or calibra
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Final
 
@@ -53,8 +54,9 @@ def golden_difference(folder: Path) -> dict[str, float]:
     now = _complete(folder)
     unknown = np.isnan(depth) & np.isnan(now.depth)
     differences = {"depth": np.abs(now.depth - depth) / depth, "confidence": np.abs(now.confidence - confidence)}
+    place = math.ceil(_AGREEING * (depth.size - 1))
     return {
-        name: float(np.quantile(np.where(unknown, 0, np.nan_to_num(each, nan=np.inf)), _AGREEING, method="higher"))
+        name: float(np.sort(np.where(unknown, 0, np.nan_to_num(each, nan=np.inf)), axis=None)[place])
         for name, each in differences.items()
     }
 

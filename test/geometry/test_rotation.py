@@ -10,7 +10,7 @@ SQRT_HALF = np.sqrt(0.5)
 
 def random_rotations(count):
     matrices = np.random.default_rng(0).normal(size=(count, 3, 3))
-    orthogonal = np.linalg.qr(matrices).Q
+    orthogonal = np.stack([np.linalg.qr(matrix)[0] for matrix in matrices])
     return orthogonal * np.linalg.det(orthogonal)[:, None, None]
 
 
