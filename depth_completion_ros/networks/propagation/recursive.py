@@ -11,6 +11,8 @@ to carry few measurements over a whole image.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -44,14 +46,34 @@ def spread(maps: Tensor, trust: Tensor, affinity: Tensor) -> Tensor:
 
 def spread_reference(maps: Tensor, trust: Tensor, affinity: Tensor) -> Tensor:
     """What :func:`spread` answers; differentiable, on any device."""
-    trust = trust.float()
+    return spread_by(_passed_both_ways, maps, trust, affinity)
+
+
+def spread_by(
+    passed: Callable[[Tensor, Tensor, bool], Tensor], maps: Tensor, trust: Tensor, affinity: Tensor
+) -> Tensor:
+    """What :func:`spread` answers, by a way to compute what a pixel holds and gathers along its column or row.
+
+    Args:
+        passed: of what all hold, (N, C + 1, H, W) float32, the affinity, (N, 4, H, W) float32, contiguous, and whether
+            it is along the rows.
+        maps: as there.
+        trust: as there.
+        affinity: as there.
+    """
+    trust, affinity = trust.float(), affinity.float().contiguous()
     held = torch.cat([trust * maps.float(), trust], 1)
-    above, below, left, right = affinity.float().split(1, 1)
     # Up and down, along the rows, and up and down again: a pixel is reached on all ways with two bends.
-    held = _passed(held, above, below)
-    held = _turned(_passed(*(_turned(each) for each in (held, left, right))))
-    held = _passed(held, above, below)
+    for along_rows in (False, True, False):
+        held = passed(held, affinity, along_rows)
     return held[:, :-1] / held[:, -1:]
+
+
+def _passed_both_ways(held: Tensor, affinity: Tensor, along_rows: bool) -> Tensor:
+    above, below, left, right = affinity.split(1, 1)
+    if along_rows:
+        return _turned(_passed(*(_turned(each) for each in (held, left, right))))
+    return _passed(held, above, below)
 
 
 def _turned(maps: Tensor) -> Tensor:

@@ -12,18 +12,15 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from depth_completion_ros.networks.propagation.recursive import spread_by
+
 _TILE = 2048  # pixels of a program
 _MOST_LINES = 8  # of a program: next to each other, columns are read eight at a time
 
 
 def spread_triton(maps: Tensor, trust: Tensor, affinity: Tensor) -> Tensor:
     """See :func:`~depth_completion_ros.networks.propagation.recursive.spread`. Without gradients."""
-    trust = trust.float()
-    held = torch.cat([trust * maps.float(), trust], 1)
-    affinity = affinity.float().contiguous()
-    for along_rows in (False, True, False):
-        held = _passed(held, affinity, along_rows)
-    return held[:, :-1] / held[:, -1:]
+    return spread_by(_passed, maps, trust, affinity)
 
 
 def _passed(held: Tensor, affinity: Tensor, along_rows: bool) -> Tensor:
